@@ -1,0 +1,1 @@
+"""Backlight finds the operations behind a language-model service's traffic."""
