@@ -41,7 +41,7 @@ bench-ingest: setup ## ingest of a 2 GB log against DuckDB's own reader
 	$(BIN)/python bench/ingest.py
 
 docs: setup ## write --help and the tables of the docs anew
-	$(BIN)/python -m backlight._docs docs
+	$(BIN)/python docs/generate.py
 
 clean: ## remove the environment and the demo
 	rm -rf $(VENV) $(DEMO_DIR)
