@@ -45,7 +45,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 Case = Annotated[str, typer.Option("--case", help="Case id, or a free reference before there is one.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
 
-out = Console(highlight=False)
+# Not a terminal: wide enough that no table cuts a value.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False)
 
 
@@ -75,6 +76,11 @@ def _open(given: Path | None, *, create: bool = False) -> Iterator[Any]:
 
     with Workspace.open(workspace_path(given), create=create) as ws:
         yield ws
+
+
+def _who() -> str:
+    """Who acts, for the audit log: $BACKLIGHT_USER, or the operating system's user."""
+    return os.environ.get("BACKLIGHT_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
 
 
 def _print(document: object) -> None:
@@ -374,7 +380,7 @@ def reveal(
         raise RequestError("nothing to reveal", "ids on the command line or in --file", "give at least one id")
     turns = [one for one in wanted if one.startswith("int-")]
     accounts = [one for one in wanted if not one.startswith("int-")]
-    who = os.environ.get("BACKLIGHT_USER") or os.environ.get("USER") or str(os.getuid())
+    who = _who()
     with _open(workspace) as ws:
         shown: dict[str, Any] = {"revealed": ws.reveal(accounts, case=case, reason=reason, who=who) if accounts else []}
         if turns:
@@ -395,15 +401,18 @@ def erase(
     reason: Reason = "request of the person",
 ) -> None:
     """Erase an account: its texts and raw identity cannot be read again, with or without the keys."""
-    with _open(workspace) as ws, ws.writing():
-        out.print(plain(str(ws.erase(account, reason=reason))), markup=False)
+    from backlight.guard import Memory
+
+    with _open(workspace) as ws, Memory(ws.path / "guard" / "memory.sqlite") as memory, ws.writing():
+        ws.erasers = (memory.erase,)
+        out.print(plain(str(ws.erase(account, reason=reason, who=_who()))), markup=False, soft_wrap=True)
 
 
 @key_app.command("rotate")
 def key_rotate(workspace: Where = None) -> None:
     """Wrap every data key anew and destroy the old wrapping key."""
     with _open(workspace) as ws, ws.writing():
-        ws.rotate_key()
+        ws.rotate_key(who=_who())
     out.print("The wrapping key is new. Replace key backups kept elsewhere; the old ones open nothing written from now on.")
 
 
@@ -427,7 +436,7 @@ def verify(
 ) -> None:
     """Check the audit log's chain, and with --root that it was not rewritten since."""
     with _open(workspace) as ws:
-        result = ws.audit.verify(root)
+        result = ws.verify(root)
     document = {"ok": result.ok, "entries": result.entries, "root": result.root, "problem": result.problem}
     _print(document) if as_json else _show_document(document)
     if not result.ok:

@@ -133,7 +133,7 @@ TEXTS = _table(
     document int64 keyed hash of the pasted document's canonical text; null if nothing was pasted
     document_words int32 length of the pasted document in words
     instruction_words int32 length of the instruction in words
-    outcome string of an output, what its text says: complied, refused or unknown; null otherwise
+    outcome string of an output, what its text says: complied, partly, refused or unknown; null otherwise
     version string version of the code that described it
     """,
     ("text",),
@@ -143,7 +143,7 @@ ENTITIES = _table(
     "one mention of an entity in one text",
     """
     text int64 the text
-    kind string hashtag, domain, url, handle, wallet, email, phone or name
+    kind string hashtag, domain, url, handle, wallet, email, phone, name or slogan
     object int64 keyed hash of the canonical value
     quoted bool stands in quotation marks or in a pasted document
     """,

@@ -72,6 +72,11 @@ def report(view: CandidateView) -> Report:
         "started": LAST,
         "seed": 0,
         "code": "0.1.0",
-        "summary": {"coverage": {"fields": [{"field": "address", "share": 0.5, "cannot": "offices", "change": "log it"}]}},
+        "summary": {
+            "coverage": {
+                "fields": {"address": {"share": 0.25, "state": "present"}},
+                "cannot_find": [{"field": "address", "share": 0.25, "what": "offices", "change": "log it"}],
+            }
+        },
     }
     return Report(run, (view,), behaviours={"BL-08": "Dependence script"})

@@ -8,9 +8,10 @@ from typing import Protocol
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from backlight.engine._sql import Dialect, to_sql
 from backlight.engine.duckdb import DuckDBEngine
 
-__all__ = ["DuckDBEngine", "Engine", "Kernel"]
+__all__ = ["Dialect", "DuckDBEngine", "Engine", "Kernel", "to_sql"]
 
 Kernel = Callable[[pa.Table], pa.Table]
 """Rows of one or more whole partitions, sorted, in; rows out. It must not look across partitions."""

@@ -1,0 +1,592 @@
+"""From items to columns: the part of ingest that runs once per record, in worker processes where that pays.
+
+A `Builder` takes what a reader yielded for one chunk of a file and builds the rows that would be stored if all were new:
+identities become pseudonyms, texts become keyed hashes, and the texts themselves become sealed blobs. Which of the rows
+are new is for the parent to say (`backlight.ingest`), since only it sees every chunk.
+
+Speed: one dictionary lookup per identity, columns as lists that Arrow converts at once, no dictionary per row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from backlight._vault import Vault
+from backlight.hashing import MASK, Hasher, number
+from backlight.normalise import (
+    Pseudonyms,
+    address_values,
+    canonical_hashtag,
+    canonical_url,
+    find_hashtags,
+    find_urls,
+    registrable_domain,
+)
+from backlight.sources import Conversation, Exchange, Parsed, PlatformAccount, Post, Reject
+from backlight.tables import INTERACTIONS, LEVELS, POSTS
+
+ABSENT = b"\0" * 16
+NO_TIME = np.iinfo(np.int64).min
+_CACHED = 30_000
+_RAW_LIMIT = 4096
+_MARKS = {"user": b"\xffu", "assistant": b"\xffa", "system": b"\xffs", "tool": b"\xfft"}  # 0xff is never in UTF-8
+_RAW_FIELDS = ("end_user", "user", "key", "organisation", "address", "user_agent")
+_COVERED = ("account", "time", "prompt", "output", "conversation", "model", "tenant", "channel")
+_encode = msgspec.msgpack.Encoder().encode
+
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+Fact = tuple[int, str, datetime | None, int | None, datetime | None]
+Text = tuple[str | None, str | None, str | None, list[str]]
+Raw = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
+"""end_user, user, key, organisation, address, user_agent as a record gives them."""
+
+
+class Identity(msgspec.Struct, gc=False, eq=False):
+    """What one combination of raw identity fields comes to.
+
+    Attributes:
+        account: pseudonym, or None where no vouched identity is present.
+        digest: 16-byte digest of the account.
+        level: which identity the account is; none without one.
+        raw: its raw id.
+        raw_key: the raw key that an end user belongs to.
+        key: pseudonym of the API key.
+        tenant: pseudonym of the organisation.
+        values: (kind, keyed hash) of address and user agent.
+        mark: 16-byte digest of the raw fields.
+        excluded: the settings exclude this account or tenant.
+        collected: which of the raw fields are present, in their order.
+    """
+
+    account: int | None
+    digest: bytes
+    level: str
+    raw: str
+    raw_key: str | None
+    key: int | None
+    tenant: int | None
+    values: list[tuple[str, int]]
+    mark: bytes
+    excluded: bool
+    collected: tuple[bool, ...]
+
+
+class Sighting(msgspec.Struct, gc=False):
+    """An account in a chunk: what a row of `accounts` and its sealed identity need."""
+
+    account: int
+    digest: bytes
+    level: str
+    raw: str
+    raw_key: str | None
+    key: int | None
+    tenant: int | None
+    first: int
+
+
+@dataclass
+class Built:
+    """The rows of one chunk, as if all were new.
+
+    Attributes:
+        interactions: rows of the table.
+        blobs: sealed text by interaction, None where there is none, aligned with `interactions`.
+        months: month of time by interaction.
+        chains: keyed hash of each exchange that stands in a request's history, repeats included.
+        accounts: every account of the chunk.
+        identifiers: account, kind, value, first, last; times in microseconds, NO_TIME where unknown.
+        posts: rows of the table.
+        authors: pseudonym -> (platform, raw id).
+        facts: rows about platform accounts: author, platform, created, followers, as_of.
+        rejects: records that could not become rows.
+        excluded: rows that the settings exclude.
+        coverage: what the fields hold, by name.
+    """
+
+    interactions: pa.Table = field(default_factory=INTERACTIONS.empty)
+    blobs: list[bytes | None] = field(default_factory=list)
+    months: list[int] = field(default_factory=list)
+    chains: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    accounts: list[Sighting] = field(default_factory=list)
+    identifiers: list[tuple[int, str, int, int, int]] = field(default_factory=list)
+    posts: pa.Table = field(default_factory=POSTS.empty)
+    authors: dict[int, tuple[str, str]] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    excluded: int = 0
+    coverage: dict[str, int] = field(default_factory=dict)
+
+
+class _Columns:
+    """Columns of interactions while they grow."""
+
+    def __init__(self) -> None:
+        self.digest: list[bytes] = []
+        self.chain: list[bytes] = []
+        self.who: list[Identity] = []
+        self.time: list[datetime | None] = []
+        self.conversation: list[int | None] = []
+        self.turn: list[int] = []
+        self.channel: list[str | None] = []
+        self.model: list[str | None] = []
+        self.prompt: list[bytes] = []
+        self.system: list[bytes] = []
+        self.output: list[bytes] = []
+        self.outcome: list[str] = []
+        self.tokens_in: list[int | None] = []
+        self.tokens_out: list[int | None] = []
+        self.payload: list[Text | None] = []
+        self.chains: list[bytes] = []
+
+
+class Turn(msgspec.Struct, gc=False):
+    """One exchange of a conversation: texts, and the chain through its answer."""
+
+    number: int
+    time: datetime | None
+    prompt: str | None
+    output: str | None
+    earlier: list[str]
+    chain: bytes
+
+
+class Builder:
+    """Builds rows. Keeps caches from chunk to chunk, so one builder serves one workspace.
+
+    Args:
+        hasher: for texts and identifiers.
+        pseudonyms: for identities.
+        vault: seals text.
+        excluded_accounts: pseudonyms that are counted, not stored.
+        excluded_tenants: the same for tenants.
+    """
+
+    def __init__(
+        self,
+        hasher: Hasher,
+        pseudonyms: Pseudonyms,
+        vault: Vault,
+        excluded_accounts: frozenset[int] = frozenset(),
+        excluded_tenants: frozenset[int] = frozenset(),
+    ) -> None:
+        self._hasher, self._pseudonyms, self._vault = hasher, pseudonyms, vault
+        self.excluded_accounts, self._excluded_tenants = excluded_accounts, excluded_tenants
+        self._identities: dict[Raw, Identity] = {}
+        self._conversations: dict[str, int] = {}
+        self._vouched: tuple[str, ...] = ()
+        self._source = ""
+
+    def build(self, source: str, vouched: tuple[str, ...], parsed: Parsed, wanted: frozenset[int] | None = None) -> Built:
+        """The rows of a chunk.
+
+        Args:
+            source: name of the format.
+            vouched: levels that the host vouches for.
+            parsed: what the reader made of the chunk.
+            wanted: None, or chains of history: then only rows of these exchanges are built, and nothing else.
+        """
+        self._begin(source, vouched)
+        built = Built(rejects=[] if wanted is not None else parsed.rejects)
+        columns, posts = _Columns(), list[Post]()
+        seen: set[int] = set()
+        for item in parsed.items:
+            if isinstance(item, Exchange):
+                if wanted is None:
+                    self._exchange(item, columns, built)
+                else:
+                    self._history(item, columns, wanted, seen)
+            elif wanted is not None:
+                continue
+            elif isinstance(item, Conversation):
+                self._conversation(item, columns, built)
+            elif isinstance(item, Post):
+                posts.append(item)
+            elif isinstance(item, PlatformAccount):
+                self._fact(item, built)
+            else:  # identifiers are settled by the parent, which knows the accounts they belong to
+                raise TypeError(f"a {type(item).__name__} among the items of {source}")
+        self._interactions(columns, built, from_history=wanted is not None)
+        self._posts(posts, built)
+        return built
+
+    def _begin(self, source: str, vouched: tuple[str, ...]) -> None:
+        if vouched != self._vouched or len(self._identities) > _CACHED:
+            self._identities.clear()
+        if len(self._conversations) > _CACHED:
+            self._conversations.clear()
+        self._source, self._vouched = source, vouched
+
+    # --- identities
+
+    def _identity(self, item: Exchange | Conversation) -> Identity:
+        raw = (item.end_user, item.user, item.key, item.organisation, item.address, item.user_agent)
+        known = self._identities.get(raw)
+        if known is None:
+            known = self._identities[raw] = self._resolve(raw)
+        return known
+
+    def _resolve(self, raw: Raw) -> Identity:
+        fields = dict(zip(_RAW_FIELDS, raw, strict=True))
+        key, tenant = fields["key"], fields["organisation"]
+        level = next((level for level in LEVELS if level in self._vouched and fields.get(level)), "none")
+        account, digest, name = None, ABSENT, fields.get(level) or ""
+        if level != "none":
+            account, digest = self._pseudonyms.account(level, name, key=key)
+        tenant_id = self._pseudonyms.tenant(tenant) if tenant else None
+        addresses = address_values(raw[4]) if raw[4] else {}
+        values = [(kind, self._hasher.id(kind, value)) for kind, value in addresses.items()]
+        if raw[5] and raw[5].strip():
+            values.append(("user_agent", self._hasher.id("user_agent", " ".join(raw[5].split())[:_RAW_LIMIT])))
+        return Identity(
+            account=account,
+            digest=digest,
+            level=level,
+            raw=name,
+            raw_key=key if level == "end_user" else None,
+            key=self._pseudonyms.key(key) if key else None,
+            tenant=tenant_id,
+            values=values,
+            mark=self._hasher.digest("identity", _encode(raw)),
+            excluded=account in self.excluded_accounts or tenant_id in self._excluded_tenants,
+            collected=tuple(bool(value) for value in raw),
+        )
+
+    def _conversation_id(self, raw: str | None) -> int | None:
+        if not raw:
+            return None
+        known = self._conversations.get(raw)
+        if known is None:
+            known = self._conversations[raw] = self._pseudonyms.conversation(raw)
+        return known
+
+    # --- exchanges and conversations
+
+    def _exchange(self, item: Exchange, columns: _Columns, built: Built) -> None:
+        who = self._identity(item)
+        if who.excluded:
+            built.excluded += 1
+            return
+        chained, history = self._hasher.digest, columns.chains
+        chain = who.digest
+        said: list[bytes] = []
+        system: list[str] = []
+        earlier: list[str] = []
+        prompt: str | None = None
+        turns, last = 0, ""
+        for message in item.messages:
+            role, text = message.role, message.text
+            if role == "user":
+                if last == "assistant" and turns:
+                    chain = chained("chain", chain + b"".join(said))
+                    history.append(chain)
+                    said = []
+                elif prompt and last != "assistant":
+                    earlier.append(prompt)
+                prompt = text
+                turns += 1
+            elif role == "assistant" and turns:
+                earlier = []
+            elif role == "system" and not turns:
+                system.append(text)
+            else:
+                earlier.append(text)
+            said += (text.strip().encode("utf-8", "surrogatepass"), _MARKS[role])
+            last = role
+        if item.output:
+            said.append(item.output.strip().encode("utf-8", "surrogatepass"))
+        said.append(_MARKS["assistant"])
+        chain = chained("chain", chain + b"".join(said))
+        turn = Turn(max(turns - 1, 0), item.time, prompt, item.output, earlier, chain)
+        self._row(item, who, turn, "\n\n".join(system), columns)
+        columns.tokens_in.append(item.tokens_in)
+        columns.tokens_out.append(item.tokens_out)
+
+    def _conversation(self, item: Conversation, columns: _Columns, built: Built) -> None:
+        who = self._identity(item)
+        system, turns = self._turns(item, who)
+        if who.excluded:
+            built.excluded += len(turns)
+            return
+        for turn in turns:
+            self._row(item, who, turn, system, columns)
+            columns.tokens_in.append(None)
+            columns.tokens_out.append(None)
+
+    def _history(self, item: Exchange, columns: _Columns, wanted: frozenset[int], seen: set[int]) -> None:
+        """Rows of wanted exchanges that stand in this request's history, at the request's time: not later than."""
+        who = self._identity(item)
+        if who.excluded:
+            return
+        system, turns = self._turns(item, who)
+        for turn in turns:
+            chain = number(turn.chain)
+            if chain in wanted and chain not in seen:
+                seen.add(chain)
+                turn.time = item.time
+                self._row(item, who, turn, system, columns, from_history=True)
+                columns.tokens_in.append(None)
+                columns.tokens_out.append(None)
+
+    def _turns(self, item: Exchange | Conversation, who: Identity) -> tuple[str, list[Turn]]:
+        """The system prompt, and each user turn with its answer: the last assistant message before the next user turn."""
+        chain = who.digest
+        said: list[bytes] = []
+        system: list[str] = []
+        before: list[str] = []  # what stands before the first user turn, such as a greeting
+        turns: list[Turn] = []
+        last = ""
+        for message in item.messages:
+            role, text = message.role, message.text
+            turn = turns[-1] if turns else None
+            if role == "user" and (turn is None or last == "assistant"):
+                if turn is not None:
+                    chain = turn.chain = self._hasher.digest("chain", chain + b"".join(said))
+                    said = []
+                turns.append(Turn(len(turns), message.time or item.time, text, None, before, b""))
+                before = []
+            elif turn is None:
+                (system if role == "system" else before).append(text)
+            elif role == "assistant":
+                turn.output = text
+            elif role == "user":
+                turn.earlier += [turn.prompt] if turn.prompt else []
+                turn.prompt, turn.time = text, message.time or turn.time
+            else:
+                turn.earlier.append(text)
+            said += (text.strip().encode("utf-8", "surrogatepass"), _MARKS[role])
+            last = role
+        if not turns:
+            turns.append(Turn(0, item.time, None, before.pop() if before else None, before, b""))
+        end = b"" if last == "assistant" else _MARKS["assistant"]
+        turns[-1].chain = self._hasher.digest("chain", chain + b"".join(said) + end)
+        return "\n\n".join(system), turns
+
+    def _row(
+        self,
+        item: Exchange | Conversation,
+        who: Identity,
+        turn: Turn,
+        system: str,
+        columns: _Columns,
+        *,
+        from_history: bool = False,
+    ) -> None:
+        """One row. What its digest covers decides what counts as the same record: see the comment inside."""
+        digest = self._hasher.digest
+        prompt, output = turn.prompt, turn.output
+        conversation = self._conversation_id(item.conversation)
+        if from_history:  # the same exchange, whichever later request shows it
+            columns.digest.append(digest("history", turn.chain))
+        else:  # source, its record id, and the record: who, when, what (in the chain), and what the provider said of it
+            tokens = (item.tokens_in, item.tokens_out) if isinstance(item, Exchange) else (turn.number,)
+            record = (self._source, item.record_id, item.time, conversation, item.model, item.channel, item.outcome, tokens)
+            columns.digest.append(digest("interaction", _encode(record) + who.mark + turn.chain))
+        columns.chain.append(turn.chain)
+        columns.who.append(who)
+        columns.time.append(turn.time)
+        columns.conversation.append(conversation)
+        columns.turn.append(turn.number)
+        columns.channel.append(item.channel)
+        columns.model.append(item.model)
+        columns.outcome.append("unknown" if from_history else item.outcome)
+        columns.prompt.append(digest("text", prompt) if prompt else ABSENT)
+        columns.system.append(digest("text", system) if system else ABSENT)
+        columns.output.append(digest("text", output) if output else ABSENT)
+        columns.payload.append((prompt, system, output, turn.earlier) if prompt or system or output else None)
+
+    # --- columns
+
+    def _interactions(self, columns: _Columns, built: Built, *, from_history: bool) -> None:
+        if not columns.digest:
+            built.chains = _ids(columns.chains)
+            return
+        who = columns.who
+        times = pa.array(columns.time, pa.timestamp("us", "UTC"))
+        ids, accounts = _ids(columns.digest), [w.account for w in who]
+        rows = len(who)
+        named = {
+            "id": pa.array(ids),
+            "digest": pa.array(columns.digest, pa.binary()),
+            "chain": pa.array(_ids(columns.chain)),
+            "from_history": pa.array(np.full(rows, from_history)),
+            "source": pa.array([self._source]).take(pa.array(np.zeros(rows, np.int32))),
+            "account": pa.array(accounts, pa.int64()),
+            "level": pa.array([w.level for w in who]),
+            "key": pa.array([w.key for w in who], pa.int64()),
+            "tenant": pa.array([w.tenant for w in who], pa.int64()),
+            "conversation": pa.array(columns.conversation, pa.int64()),
+            "turn": pa.array(columns.turn, pa.int32()),
+            "time": times,
+            "day": times.cast(pa.timestamp("us")).cast(pa.date32(), safe=False),
+            "channel": pa.array(columns.channel, pa.string()),
+            "model": pa.array(columns.model, pa.string()),
+            "prompt": _nullable(columns.prompt),
+            "system": _nullable(columns.system),
+            "output": _nullable(columns.output),
+            "outcome": pa.array(columns.outcome),
+            "tokens_in": pa.array(columns.tokens_in, pa.int64()),
+            "tokens_out": pa.array(columns.tokens_out, pa.int64()),
+        }
+        built.interactions = pa.table(named, schema=INTERACTIONS.arrow)
+        built.chains = _ids(columns.chains)
+        micros = np.asarray(times.cast(pa.int64()).fill_null(NO_TIME))
+        self._seal(columns, ids, micros, built)
+        self._sightings(who, micros, built)
+        built.coverage = _coverage(built.interactions, who)
+
+    def _seal(self, columns: _Columns, ids: IntArray, micros: IntArray, built: Built) -> None:
+        """Sealed text by row. A system prompt is sealed once an account and month of the chunk, with its first row."""
+        built.months = months_of(micros)
+        placed: set[tuple[int, int, bytes]] = set()
+        rows: list[int] = []
+        payloads: list[bytes] = []
+        where: list[int] = []
+        for n, text in enumerate(columns.payload):
+            if text is None:
+                continue
+            prompt, system, output, earlier = text
+            if system:
+                place = (columns.who[n].account or 0, built.months[n], columns.system[n])
+                if place in placed:
+                    system = None
+                placed.add(place)
+            where.append(n)
+            payloads.append(_encode({"p": prompt, "s": system or None, "o": output, "e": earlier}))
+        rows = ids[where].tolist()
+        accounts = [columns.who[n].account or 0 for n in where]
+        sealed = self._vault.seal_many(rows, accounts, [built.months[n] for n in where], payloads)
+        blobs: list[bytes | None] = [None] * len(columns.payload)
+        for n, blob in zip(where, sealed, strict=True):
+            blobs[n] = blob
+        built.blobs = blobs
+
+    def _sightings(self, who: Sequence[Identity], micros: IntArray, built: Built) -> None:
+        """Accounts and identifiers of the chunk, each with its first and last time."""
+        slots = {w: n for n, w in enumerate(dict.fromkeys(who))}
+        codes = np.fromiter(map(slots.__getitem__, who), np.int64, len(who))
+        first, last = extremes(codes, micros, len(slots))
+        accounts: dict[int, Sighting] = {}
+        spans: dict[tuple[int, str, int], tuple[int, int]] = {}
+        for identity, begin, end in zip(slots, first.tolist(), last.tolist(), strict=True):
+            if identity.account is None:
+                continue
+            held = accounts.get(identity.account)
+            if held is None:
+                accounts[identity.account] = Sighting(
+                    identity.account,
+                    identity.digest,
+                    identity.level,
+                    identity.raw,
+                    identity.raw_key,
+                    identity.key,
+                    identity.tenant,
+                    begin,
+                )
+            else:
+                held.first = earliest(held.first, begin)
+            for kind, value in identity.values:
+                known = spans.get((identity.account, kind, value), (NO_TIME, NO_TIME))
+                spans[identity.account, kind, value] = earliest(known[0], begin), max(known[1], end)
+        built.accounts = list(accounts.values())
+        built.identifiers = [(*name, *span) for name, span in spans.items()]
+
+    # --- posts
+
+    def _fact(self, item: PlatformAccount, built: Built) -> None:
+        author = self._pseudonyms.author(item.platform, item.author)
+        built.authors[author] = (item.platform.lower(), item.author)
+        built.facts.append((author, item.platform.lower(), item.created, item.followers, item.as_of))
+
+    def _posts(self, posts: list[Post], built: Built) -> None:
+        if not posts:
+            return
+        rows = [self._post(post, built) for post in posts]
+        built.posts = pa.Table.from_pylist(rows, schema=POSTS.arrow)
+
+    def _post(self, post: Post, built: Built) -> dict[str, object]:
+        platform = post.platform.lower()
+        author = self._pseudonyms.author(platform, post.author) if post.author else None
+        if author is not None:
+            built.authors[author] = (platform, post.author or "")
+        links = post.urls or find_urls(post.text)
+        urls = list(dict.fromkeys(url for link in links if (url := canonical_url(link))))
+        tags = find_hashtags(post.text) if post.hashtags is None else [canonical_hashtag(tag) for tag in post.hashtags]
+        record = (platform, post.post_id, author, post.time, post.kind, post.parent, post.text, urls, tags)
+        digest = self._hasher.digest("post", _encode(record))
+        return {
+            "id": number(digest),
+            "digest": digest,
+            "platform": platform,
+            "post_id": post.post_id,
+            "author": author,
+            "time": post.time,
+            "day": post.time.date() if post.time else None,
+            "kind": post.kind,
+            "parent": post.parent,
+            "text": post.text,
+            "language": _primary(post.language),
+            "urls": urls,
+            "domains": list(dict.fromkeys(domain for url in urls if (domain := registrable_domain(url)))),
+            "hashtags": [tag for tag in tags if tag],
+            "source": self._source,
+        }
+
+
+def _primary(tag: str | None) -> str | None:
+    """The primary subtag of a language tag; None for what platforms write where they do not know."""
+    primary = (tag or "").replace("_", "-").partition("-")[0].lower()
+    return (
+        primary if primary.isalpha() and 2 <= len(primary) <= 3 and primary not in ("und", "zxx", "qme", "qst", "qht") else None
+    )
+
+
+def _ids(digests: Sequence[bytes]) -> IntArray:
+    """The int64 ids that stand for 16-byte digests."""
+    words = np.frombuffer(b"".join(digests), ">u8")[::2]
+    return (words & np.uint64(MASK)).astype(np.int64)
+
+
+def _nullable(digests: Sequence[bytes]) -> pa.Array:
+    ids = _ids(digests)
+    return pa.array(ids, mask=ids == 0)
+
+
+def months_of(micros: IntArray) -> list[int]:
+    """Year * 12 + month - 1 of times in microseconds; 0 where unknown."""
+    months = micros.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64) + 1970 * 12
+    known: list[int] = np.where(micros == NO_TIME, 0, months).tolist()
+    return known
+
+
+def earliest(a: int, b: int) -> int:
+    """The earlier of two times, where NO_TIME says nothing."""
+    return max(a, b) if NO_TIME in (a, b) else min(a, b)
+
+
+def extremes(codes: IntArray, micros: IntArray, groups: int) -> tuple[IntArray, IntArray]:
+    """The first and last known time of each group; NO_TIME where it has none."""
+    last = np.full(groups, NO_TIME)
+    np.maximum.at(last, codes, micros)
+    first = np.full(groups, np.iinfo(np.int64).max)
+    known = micros != NO_TIME
+    np.minimum.at(first, codes[known], micros[known])
+    return np.where(last == NO_TIME, NO_TIME, first), last
+
+
+def _coverage(rows: pa.Table, who: Sequence[Identity]) -> dict[str, int]:
+    """How many rows hold each field."""
+    held = {name: rows.num_rows - rows.column(name).null_count for name in _COVERED}
+    counts = Counter(who)
+    for n, name in enumerate(_RAW_FIELDS):
+        held[name] = sum(count for identity, count in counts.items() if identity.collected[n])
+    for level in LEVELS:
+        held[f"level:{level}"] = sum(count for identity, count in counts.items() if identity.level == level)
+    return held | {"rows": rows.num_rows}

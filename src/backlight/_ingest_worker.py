@@ -1,0 +1,163 @@
+"""One piece of a file, read, parsed and built: alone, or in a worker process that does nothing else."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from backlight._ingest_rows import Builder, Built
+from backlight._keys import KeyFolder, KeyStore, key_folder, outside_secret
+from backlight._vault import Vault
+from backlight.errors import RecordError
+from backlight.hashing import Hasher
+from backlight.normalise import Pseudonyms
+from backlight.sources import FORMATS, Chunk, Context, Format, Parsed, Raw, chunks
+
+LONG = 64 << 20
+"""A piece of more bytes is one that a very long line made; it is read in smaller steps."""
+
+CHUNK = 16 << 20
+"""Bytes of a piece."""
+
+_COLLECT = 16
+_LINE_FEED = 0x0A
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A piece of a source to be read and built.
+
+    Attributes:
+        format: name of its format.
+        context: what the reader needs beside the record.
+        vouched: levels of identity that the host vouches for.
+        path: a plain JSONL file of which bytes `start` to `end` are meant, whole lines; else None.
+        data: the lines themselves, where `path` and `records` are None.
+        records: records of another container, already cut.
+        start: first byte.
+        end: byte after the last.
+        wrong: why the piece is one reject.
+    """
+
+    format: str
+    context: Context
+    vouched: tuple[str, ...]
+    path: str | None = None
+    data: bytes = b""
+    records: list[Raw] | None = None
+    start: int = 0
+    end: int = 0
+    wrong: RecordError | None = None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What a task came to: its rows, and its lines; places of rejects count lines from 1 at its start."""
+
+    built: Built
+    lines: int
+
+
+class _Span:
+    """Bytes `start` to `end` of a file, as `sources.chunks` reads them."""
+
+    fault: RecordError | None = None
+
+    def __init__(self, path: str, start: int, end: int) -> None:
+        self._file = Path(path).open("rb")  # noqa: SIM115
+        self._file.seek(start)
+        self._left = end - start
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; empty at the end."""
+        part = self._file.read(min(size, self._left))
+        self._left -= len(part)
+        if not part:
+            self._file.close()
+        return part
+
+    def skip(self, size: int) -> None:
+        """Leave out bytes."""
+        self._file.seek(size, os.SEEK_CUR)
+        self._left -= size
+
+
+def perform(task: Task, builder: Builder, wanted: frozenset[int] | None = None) -> Done:
+    """Read, parse and build one task."""
+    if task.records is not None:
+        parsed, lines = FORMATS[task.format].parse_records(task.records, task.context), 0
+    else:
+        parsed, lines = _parse_lines(task)
+    return Done(builder.build(task.format, task.vouched, parsed, wanted), lines)
+
+
+def _parse_lines(task: Task) -> tuple[Parsed, int]:
+    form = FORMATS[task.format]
+    if task.path is not None and task.end - task.start >= LONG:
+        return _parse_long(form, task, task.path)
+    data = task.data if task.path is None else _read(task.path, task.start, task.end)
+    parsed = form.parse_lines(Chunk(task.start, data, 1, len(data), task.wrong), task.context)
+    # bytes.count looks at one byte after the other
+    return parsed, 1 if task.wrong else int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE_FEED))
+
+
+def _read(path: str, start: int, end: int) -> bytes:
+    with Path(path).open("rb") as file:
+        file.seek(start)
+        return file.read(end - start)
+
+
+def _parse_long(form: Format, task: Task, path: str) -> tuple[Parsed, int]:
+    """A piece with a line that is very long: read in steps, and that line is a reject."""
+    parsed, line = Parsed([], []), 1
+    for piece in chunks(_Span(path, task.start, task.end), CHUNK):
+        part = form.parse_lines(piece, task.context)
+        parsed.items += part.items
+        parsed.rejects += part.rejects
+        line = piece.next_line
+    return parsed, line - 1
+
+
+def main() -> None:
+    """The life of a worker process: how to open the workspace's keys, then tasks in, rows out, until None comes."""
+    gc.disable()  # items hold no cycles, and looking for some costs a quarter of the time
+    gc.freeze()
+    with Connection(int(sys.argv[1])) as connection, suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        opening: Opening = connection.recv()
+        with opening.builder() as builder:
+            for count in itertools.count(1):
+                task = connection.recv()
+                if task is None:
+                    return
+                connection.send(perform(task, builder))
+                if count % _COLLECT == 0:  # what exceptions of rejects may have left
+                    gc.collect()
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What a worker process needs to make its own `Builder`: no key travels, it reads them from the key folder."""
+
+    workspace: str
+    excluded_accounts: frozenset[int]
+    excluded_tenants: frozenset[int]
+
+    @contextmanager
+    def builder(self) -> Iterator[Builder]:
+        """A builder with keys of its own."""
+        folder = KeyFolder(key_folder(self.workspace), outside_secret(self.workspace))
+        keys = folder.load(self.workspace)
+        with KeyStore(folder) as store:
+            yield Builder(
+                Hasher(keys.hash),
+                Pseudonyms(keys.pseudonym),
+                Vault(store, level=1),
+                self.excluded_accounts,
+                self.excluded_tenants,
+            )

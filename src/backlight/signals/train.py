@@ -1,0 +1,408 @@
+"""Fits the heads of the embedding scorer from the behaviour files and benign prompts, and measures them honestly.
+
+    python -m backlight.signals.train        writes baseline/heads.npz, figures.json and accounts.json anew
+
+Method. All examples are embedded. Directions along which a text moves when only its language, a country, a name, the
+quality of its language or the form of the request is changed (`baseline/counterfactual.jsonl`) are taken out of the space,
+so that none of these carries weight of its own (nullspace projection, Bolukbasi et al. 2016; Ravfogel et al. 2020). One
+logistic head learns operators against everyone else; each behaviour's head starts from it and moves towards its own
+examples (a Gaussian prior around the pooled head: hierarchical logistic regression). Its look-alikes weigh as much as all
+other innocent texts. Values become log2-likelihood ratios by Platt's method on out-of-fold values of the best head (Platt
+1999), so what is calibrated is what is used: the best behaviour of a turn. Folds keep near texts and translations together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import rankdata
+
+from backlight.signals import behaviours as _behaviours
+from backlight.signals.embed import Embedder, UseEmbedder, one_thread
+from backlight.signals.scorer import CAP, Heads
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+RECIPE = "1"
+"""Changes when the method changes, so that nothing fitted by another method is taken for this one."""
+
+POOLED, OWN = 3e-4, 1e-3
+"""Strength of the Gaussian priors of the pooled head and of a behaviour's head around it."""
+
+SAME = 0.6
+"""Cosine from which two texts may not stand in different folds."""
+
+FOLDS = 5
+LANGUAGE_DIRECTIONS = 8
+CHANGE_DIRECTIONS = 2
+MOST_LOOKALIKES = 0.15
+"""Zero is moved up until at most this share of look-alikes stands above it, out of fold."""
+
+LEAST_AUROC, MOST_OWN_LOOKALIKES = 0.80, 0.20
+"""What a behaviour, or a language, must reach against its look-alikes to count in the second key."""
+
+_LN2 = float(np.log(2.0))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Every example that a fit sees, one row each.
+
+    Attributes:
+        texts: the texts.
+        languages: primary tag of each.
+        behaviour: index of its behaviour; -1 for benign prompts.
+        operator: whether it violates.
+        kinds: said, unsaid, inverted, ordinary or benign.
+        ids: behaviour ids in the order of the index.
+        changes: texts that differ only in what must not count, with the kind of change and the group they vary.
+    """
+
+    texts: tuple[str, ...]
+    languages: npt.NDArray[np.str_]
+    behaviour: npt.NDArray[np.int64]
+    operator: Flags
+    kinds: npt.NDArray[np.str_]
+    ids: tuple[str, ...]
+    changes: tuple[tuple[str, str, str], ...]
+
+    @cached_property
+    def lookalike(self) -> Flags:
+        """Rows that are an allowed example of some behaviour."""
+        return ~self.operator & (self.behaviour >= 0)
+
+    @cached_property
+    def benign(self) -> Flags:
+        """Rows that are ordinary prompts."""
+        return self.behaviour < 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash over all of it and the recipe."""
+        body = [
+            RECIPE,
+            self.texts,
+            self.languages.tolist(),
+            self.behaviour.tolist(),
+            self.operator.tolist(),
+            self.kinds.tolist(),
+        ]
+        return blake2b(json.dumps([*body, self.ids, self.changes]).encode(), digest_size=16).hexdigest()
+
+
+def benign() -> list[dict[str, str]]:
+    """The benign prompts of our own writing: `lang`, `subject`, `text`."""
+    lines = files("backlight.signals").joinpath("baseline", "benign.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
+
+
+def corpus(behaviours: Mapping[str, _behaviours.Behaviour] | None = None) -> Corpus:
+    """The examples of these behaviours (the shipped ones if left out) and the benign prompts."""
+    chosen = behaviours if behaviours is not None else _behaviours.load()
+    ids = tuple(sorted(chosen))
+    rows: list[tuple[str, str, int, bool, str]] = []
+    for i, name in enumerate(ids):
+        rows += [(e.text, e.lang, i, True, e.kind) for e in chosen[name].violating]
+        rows += [(e.text, e.lang, i, False, e.kind) for e in chosen[name].allowed]
+    rows += [(row["text"], row["lang"], -1, False, "benign") for row in benign()]
+    lines = files("backlight.signals").joinpath("baseline", "counterfactual.jsonl").read_text(encoding="utf-8").split("\n")
+    changes = tuple((row["change"], row["group"], row["text"]) for row in map(json.loads, filter(None, lines)))
+    texts, languages, behaviour, operator, kinds = zip(*rows, strict=True)
+    return Corpus(
+        texts, np.array(languages), np.array(behaviour, np.int64), np.array(operator, bool), np.array(kinds), ids, changes
+    )
+
+
+@dataclass(frozen=True)
+class Space:
+    """The vectors of a corpus and of its counterfactual texts."""
+
+    vectors: Floats
+    changes: Floats
+
+
+def embed(data: Corpus, embedder: Embedder) -> Space:
+    """Vectors of everything a fit needs."""
+    both = embedder.encode([*data.texts, *(text for _, _, text in data.changes)]).astype(np.float64)
+    return Space(both[: len(data.texts)], both[len(data.texts) :])
+
+
+def removed(data: Corpus, space: Space, rows: Flags) -> Floats:
+    """Orthonormal directions (k, dim) that only language, country, name, quality or form of a text moves along."""
+    directions = []
+    languages = [tag for tag in np.unique(data.languages) if (data.languages == tag).sum() >= 40]
+    means = []
+    for part in (data.benign, data.lookalike, data.operator):
+        centre = space.vectors[rows & part].mean(0)
+        means += [space.vectors[rows & part & (data.languages == tag)].mean(0) - centre for tag in languages if tag != "en"]
+    directions.append(_main(np.array(means), LANGUAGE_DIRECTIONS))
+    for change in sorted({kind for kind, _, _ in data.changes}):
+        groups = np.array([group if kind == change else "" for kind, group, _ in data.changes])
+        spread = [space.changes[groups == g] - space.changes[groups == g].mean(0) for g in np.unique(groups) if g]
+        directions.append(_main(np.concatenate(spread), CHANGE_DIRECTIONS))
+    _, s, v = np.linalg.svd(np.concatenate(directions), full_matrices=False)
+    out: Floats = v[s > 1e-6]
+    return out
+
+
+def _main(rows: Floats, count: int) -> Floats:
+    """The first principal directions of rows that are already centred."""
+    vectors = np.linalg.eigh(rows.T @ rows).eigenvectors
+    out: Floats = vectors[:, ::-1][:, :count].T
+    return out
+
+
+def _logistic(x: Floats, y: Flags, weight: Floats, strength: float, start: Floats) -> Floats:
+    """Weights and intercept of a logistic head with a Gaussian prior around `start` (its intercept is free).
+
+    Args:
+        x: vectors (n, dim).
+        y: labels.
+        weight: weight of each row; scaled to sum 1.
+        strength: precision of the prior.
+        start: weights and intercept to start from and stay near.
+    """
+    weight = weight / weight.sum()
+    sign = np.where(y, -1.0, 1.0)
+
+    def loss(theta: Floats) -> tuple[float, Floats]:
+        margin = sign * (x @ theta[:-1] + theta[-1])
+        apart = theta[:-1] - start[:-1]
+        slope = weight * sign / (1.0 + np.exp(-margin))
+        value = float(weight @ np.logaddexp(0.0, margin) + 0.5 * strength * apart @ apart)
+        return value, np.append(x.T @ slope + strength * apart, slope.sum())
+
+    found: Floats = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200, "gtol": 1e-5}).x
+    return found
+
+
+def _shares(*parts: tuple[Flags, float]) -> Floats:
+    """Row weights that give each part its share, spread evenly over the part."""
+    weight = np.zeros(len(parts[0][0]))
+    for rows, share in parts:
+        if rows.any():
+            weight[rows] += share / rows.sum()
+    return weight
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Heads before calibration: one row per behaviour, then the voice; the last column is the intercept."""
+
+    heads: Floats
+
+    def values(self, x: Floats) -> Floats:
+        """Logits (n, behaviours + 1)."""
+        out: Floats = x @ self.heads[:, :-1].T + self.heads[:, -1]
+        return out
+
+
+def fit_raw(data: Corpus, space: Space, rows: Flags) -> Raw:
+    """All heads, from the rows given only."""
+    basis = removed(data, space, rows)
+    x = space.vectors[rows]
+    x = x - (x @ basis.T) @ basis
+    operator, alike, plain, owner = data.operator[rows], data.lookalike[rows], data.benign[rows], data.behaviour[rows]
+    zero = np.zeros(x.shape[1] + 1)
+    pooled = _logistic(x, operator, _shares((operator, 1.0), (alike, 0.6), (plain, 0.4)), POOLED, zero)
+    heads = []
+    for i in range(len(data.ids)):
+        own = owner == i
+        use = own | ~operator
+        weight = _shares((own & operator, 1.0), (own & alike, 0.5), (alike & ~own, 0.2), (plain, 0.3))
+        heads.append(_logistic(x[use], operator[use], weight[use], OWN, pooled))
+    observer = alike & (data.kinds[rows] == "inverted")
+    use = operator | observer
+    heads.append(_logistic(x[use], operator[use], _shares((operator, 1.0), (observer, 1.0))[use], POOLED, zero))
+    theta = np.array(heads)
+    theta[:, :-1] -= (theta[:, :-1] @ basis.T) @ basis
+    return Raw(theta)
+
+
+def folds(vectors: Floats) -> npt.NDArray[np.int64]:
+    """A fold for each row; texts that are near each other, translations included, share one."""
+    near = csr_matrix(vectors @ vectors.T > SAME)
+    count, component = connected_components(near, directed=False)
+    size = np.bincount(component, minlength=count)
+    fold, load = np.zeros(count, np.int64), np.zeros(FOLDS)
+    for c in np.argsort(-size, kind="stable"):
+        fold[c] = int(load.argmin())
+        load[fold[c]] += size[c]
+    out: npt.NDArray[np.int64] = fold[component]
+    return out
+
+
+def out_of_fold(data: Corpus, space: Space) -> Floats:
+    """Logits of each row from heads that saw neither it nor a near text, (n, behaviours + 1)."""
+    fold = folds(space.vectors)
+    out = np.zeros((len(data.texts), len(data.ids) + 1))
+    for f in range(FOLDS):
+        out[fold == f] = fit_raw(data, space, fold != f).values(space.vectors[fold == f])
+    return out
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Logits to bits: a shift per behaviour, then one slope and intercept for all; and the voice's own pair."""
+
+    shift: Floats
+    slope: float
+    intercept: float
+    voice_slope: float
+    voice_intercept: float
+
+    def bits(self, logits: Floats) -> Floats:
+        """Bits (n, behaviours + 1), capped."""
+        values = (self.slope * (logits[:, :-1] - self.shift) + self.intercept) / _LN2
+        voice = (self.voice_slope * logits[:, -1:] + self.voice_intercept) / _LN2
+        out: Floats = np.clip(np.concatenate([values, voice], 1), -CAP, CAP)
+        return out
+
+
+def calibrate(data: Corpus, logits: Floats) -> Calibration:
+    """Platt's method on out-of-fold logits of the best head: operators against look-alikes, the harder innocents.
+
+    Heads are shifted to let the same share of benign prompts through. A margin then moves zero up, so that most look-alikes
+    stand below it: the value understates the ratio on purpose.
+    """
+    shift = np.quantile(logits[data.benign, :-1], 0.98, axis=0)
+    best = (logits[:, :-1] - shift).max(1)
+    use = data.operator | data.lookalike
+    slope, intercept = _platt(best[use], data.operator[use], _shares((data.operator, 1.0), (data.lookalike, 1.0))[use])
+    margin = float(np.quantile(slope * best[data.lookalike] + intercept, 1 - MOST_LOOKALIKES))
+    intercept -= max(0.0, margin)
+    observer = data.lookalike & (data.kinds == "inverted")
+    use = data.operator | observer
+    voice = _platt(logits[use, -1], data.operator[use], _shares((data.operator, 1.0), (observer, 1.0))[use])
+    return Calibration(shift, slope, intercept, *voice)
+
+
+def _platt(values: Floats, y: Flags, weight: Floats) -> tuple[float, float]:
+    theta = _logistic(values[:, None], y, weight, 1e-6, np.array([1.0, 0.0]))
+    return float(theta[0]), float(theta[1])
+
+
+def auroc(positive: Floats, negative: Floats) -> float:
+    """Chance that a positive stands above a negative, ties half (Mann-Whitney)."""
+    if not len(positive) or not len(negative):
+        return float("nan")
+    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)].sum()
+    return float((ranks - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
+
+
+def figures(data: Corpus, bits: Floats) -> dict[str, Any]:
+    """What cross-validation says: per behaviour, per language, pooled, by kind of example, and for the voice."""
+    best = bits[:, :-1].max(1)
+    cut = float(np.quantile(best[data.benign], 0.99))
+    out: dict[str, Any] = {"pooled": _figure(data, best, cut) | {"cut_at_1pc_of_benign": round(cut, 3)}}
+    out["behaviours"] = {}
+    for i, name in enumerate(data.ids):
+        own = data.behaviour == i
+        figure = _figure(data, bits[:, i], cut, own | data.benign)
+        figure["passes"] = figure["auroc_lookalikes"] >= LEAST_AUROC and figure["lookalikes_above_0"] <= MOST_OWN_LOOKALIKES
+        out["behaviours"][name] = figure
+    out["languages"] = {}
+    for tag in sorted(np.unique(data.languages[data.operator]).tolist()):
+        figure = _figure(data, best, cut, data.languages == tag)
+        figure["passes"] = figure["auroc_lookalikes"] >= LEAST_AUROC and figure["lookalikes_above_0"] <= MOST_OWN_LOOKALIKES
+        out["languages"][tag] = figure
+    out["kinds"] = {
+        kind: {"n": int((data.kinds == kind).sum()), "above_0": _share(best[data.kinds == kind])}
+        for kind in ("said", "unsaid", "inverted", "ordinary", "benign")
+    }
+    observer = data.kinds == "inverted"
+    out["voice"] = {
+        "auroc": round(auroc(bits[data.operator, -1], bits[observer, -1]), 3),
+        "operators_above_0": _share(bits[data.operator, -1]),
+        "observers_above_0": _share(bits[observer, -1]),
+    }
+    return out
+
+
+def _share(values: Floats) -> float:
+    return round(float((values > 0).mean()), 4)
+
+
+def _figure(data: Corpus, values: Floats, cut: float, rows: Flags | None = None) -> dict[str, Any]:
+    """Figures of one column over some rows."""
+    use = np.ones(len(values), bool) if rows is None else rows
+    operator, alike, plain = values[use & data.operator], values[use & data.lookalike], values[use & data.benign]
+    return {
+        "operators": len(operator),
+        "lookalikes": len(alike),
+        "benign": len(plain),
+        "auroc_lookalikes": round(auroc(operator, alike), 3),
+        "auroc_benign": round(auroc(operator, plain), 3),
+        "recall_at_1pc": round(float((operator > cut).mean()), 3),
+        "lookalikes_at_1pc": round(float((alike > cut).mean()), 3),
+        "operators_above_0": _share(operator),
+        "lookalikes_above_0": _share(alike),
+        "benign_above_0": _share(plain),
+    }
+
+
+def train(behaviours: Mapping[str, _behaviours.Behaviour] | None = None, embedder: Embedder | None = None) -> Heads:
+    """Heads for these behaviours, calibrated and measured; a few seconds."""
+    return _train(corpus(behaviours), embedder or UseEmbedder())[0]
+
+
+def _train(data: Corpus, embedder: Embedder) -> tuple[Heads, Floats]:
+    """The heads, and the out-of-fold bits of every row."""
+    space = embed(data, embedder)
+    with one_thread():
+        return _fit_all(data, space, embedder.sha256)
+
+
+def _fit_all(data: Corpus, space: Space, embedder: str) -> tuple[Heads, Floats]:
+    logits = out_of_fold(data, space)
+    calibration = calibrate(data, logits)
+    raw = fit_raw(data, space, np.ones(len(data.texts), bool)).heads
+    slope = np.append(np.full(len(data.ids), calibration.slope), calibration.voice_slope) / _LN2
+    offset = np.append(calibration.intercept - calibration.slope * calibration.shift, calibration.voice_intercept) / _LN2
+    weights = raw[:, :-1] * slope[:, None]
+    bias = raw[:, -1] * slope + offset
+    bits = calibration.bits(logits)
+    heads = Heads(
+        ids=data.ids,
+        weights=weights.astype(np.float32),
+        bias=bias.astype(np.float32),
+        fingerprint=data.fingerprint,
+        embedder=embedder,
+        figures=figures(data, bits),
+    )
+    return heads, bits
+
+
+def main() -> None:
+    """Fit on the shipped examples and write the three data files of the baseline."""
+    from backlight.signals.concern import benign_accounts
+
+    data = corpus()
+    heads, bits = _train(data, UseEmbedder())
+    folder = Path(__file__).parent / "baseline"
+    heads.save(folder / "heads.npz")
+    (folder / "figures.json").write_text(json.dumps(heads.figures, indent=1) + "\n", encoding="utf-8")
+    best = np.clip(bits[:, :-1].max(1), 0, None)
+    accounts = benign_accounts(best[data.benign], _subjects(), best[data.lookalike])
+    (folder / "accounts.json").write_text(json.dumps(accounts, indent=1) + "\n", encoding="utf-8")
+
+
+def _subjects() -> list[str]:
+    return [row["subject"] for row in benign()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""JSON of strangers: bounded, and tolerant of the two ways in which real logs break the standard.
+
+Lone surrogates (`\\ud83d` without its other half, left by cutting a string in the middle of an emoji) become U+FFFD, and
+`NaN` and `Infinity` become null. Everything else that is not JSON is an error of that record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from backlight.errors import RecordError
+
+MAX_VALUES = 2_000_000
+_LARGE = 4 << 20
+
+
+def decoder(kind: Any) -> Callable[[bytes], Any]:
+    """A function that decodes one record into `kind`, raising RecordError where it cannot.
+
+    Numbers in fields of text become text, and text in fields of numbers is read, as CSV needs it.
+    """
+    typed = msgspec.json.Decoder(kind)
+
+    def decode(data: bytes) -> Any:
+        check_size(data)
+        try:
+            if not data.isascii():
+                data.decode()  # the decoder looks at texts that it keeps only
+            return typed.decode(data)
+        except msgspec.ValidationError as error:
+            raise RecordError(_words(error), "another type there") from None
+        except UnicodeDecodeError as error:
+            raise RecordError(f"byte {error.start} is not UTF-8", "UTF-8") from None
+        except RecursionError:
+            raise RecordError("nested too deeply", "fewer than 500 levels") from None
+        except msgspec.DecodeError as error:
+            return _again(data, typed, error)
+
+    return decode
+
+
+def check_size(data: bytes) -> None:
+    """Refuses a record that would take far more memory decoded than as text.
+
+    Raises:
+        RecordError: it has more than two million values.
+    """
+    if len(data) > _LARGE and data.count(b"{") + data.count(b"[") + data.count(b'":') + data.count(b",") // 8 > MAX_VALUES:
+        raise RecordError("more than two million values in one record", "one exchange, post or page a record")
+
+
+def _again(data: bytes, typed: msgspec.json.Decoder[Any], error: msgspec.DecodeError) -> Any:
+    """A second try for what some writers of JSON get wrong."""
+    if not any(mark in data for mark in (b"\\u", b"NaN", b"Infinity")):
+        raise RecordError(_words(error), "one JSON object") from None
+    try:
+        return typed.decode(mended(data))
+    except msgspec.ValidationError as second:
+        raise RecordError(_words(second), "another type there") from None
+    except (ValueError, RecursionError):
+        raise RecordError(_words(error), "one JSON object") from None
+
+
+def mended(data: bytes) -> bytes:
+    """The same JSON without lone surrogates and without NaN and Infinity.
+
+    Raises:
+        ValueError: something else is wrong with it.
+    """
+    value = json.loads(data, parse_constant=lambda _: None)
+    text = json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def _words(error: Exception) -> str:
+    """The library's message: it names types, fields of ours and offsets, never a value."""
+    return str(error).replace("`", "").replace("$", "record")

@@ -1,0 +1,79 @@
+"""What the post formats share: ids, lists in one cell, languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backlight.errors import RecordError
+from backlight.sources._chat import ident
+
+KINDS = ("post", "repost", "reply", "quote")
+_OTHER_KINDS = {"retweet": "repost", "retweeted": "repost", "replied_to": "reply", "quoted": "quote", "boost": "repost"}
+_LANGUAGES = {"in": "id", "iw": "he", "ji": "yi"}  # old codes that X still writes
+_NO_LANGUAGE = frozenset(("und", "zxx", "art", "qam", "qct", "qht", "qme", "qst", "mul"))
+_SEPARATORS = str.maketrans(",;|\t\n\r", "      ")
+
+
+def needed(value: Any, field: str) -> str:
+    """An id that must be there.
+
+    Raises:
+        RecordError: it is missing or no id.
+    """
+    found = ident(value, field)
+    if found is None:
+        raise RecordError(f"{field} is missing", "an id")
+    return found
+
+
+def several(value: Any) -> list[str]:
+    """A list, or the parts of a cell that are apart by white space, comma, semicolon or bar."""
+    if isinstance(value, list):
+        return [part for part in value if isinstance(part, str) and part]
+    return value.translate(_SEPARATORS).split() if isinstance(value, str) else []
+
+
+def links(value: Any) -> list[str]:
+    """Links in a cell: apart by white space or bar, or by a comma before the next scheme."""
+    if isinstance(value, str):
+        value = value.replace(",http", " http").replace(", http", " http").replace("|", " ").split()
+    return several(value)
+
+
+def hashtags(value: Any) -> list[str] | None:
+    """Hashtags in a cell or list, without the sign; None for nothing, so that they are looked for in the text."""
+    return [tag.lstrip("#＃") for tag in several(value)] or None
+
+
+def kind_of(value: Any) -> Any:
+    """post, repost, reply or quote.
+
+    Raises:
+        RecordError: another kind.
+    """
+    if value in (None, ""):
+        return "post"
+    kind = value.lower() if isinstance(value, str) else ""
+    kind = _OTHER_KINDS.get(kind, kind)
+    if kind not in KINDS:
+        raise RecordError("a kind of post that is not known", ", ".join(KINDS))
+    return kind
+
+
+def language_of(value: Any) -> str | None:
+    """A language tag as given; None where the platform says that it cannot tell."""
+    tag = value.strip() if isinstance(value, str) else ""
+    return None if not tag or tag in _NO_LANGUAGE or len(tag) > 35 else _LANGUAGES.get(tag, tag)
+
+
+def text_in(value: Any, field: str = "text") -> str:
+    """A text that may be missing.
+
+    Raises:
+        RecordError: it is something else.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise RecordError(f"{field} is no text", "a text")
