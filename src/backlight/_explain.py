@@ -166,7 +166,7 @@ def _wild_evidence(find: Find, facts: Facts) -> Iterator[dict[str, Any]]:
     worst = max(match["p"] for match in matches)
     words = (
         f"Outputs of {len({match['account'] for match in matches})} accounts stand in {len(posts)} posts of {len(authors)} "
-        f"platform accounts{after} ({said}); chance that any unrelated post of that sort matches: at most {worst:.2g}"
+        f"platform accounts{after} ({said}); chance of such a set among other accounts' outputs: at most {worst:.2g}"
     )
     rows = list(dict.fromkeys(match["interaction"] for match in matches))[: _ROWS // 2]
     yield _evidence("wild", "wild_output", 0.0, words, [*rows, *sorted(posts)[: _ROWS // 2]])

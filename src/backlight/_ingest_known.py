@@ -1,7 +1,7 @@
 """What the lake holds already, in memory for one run of ingest: how a record that comes again is told from a new one.
 
 Loaded once per run, then kept up to date by the run itself, which is the only writer. Sorted int64 arrays: 16 bytes a
-row stored, 8 a chain, 24 an identifier. Ids are looked up in batches.
+row stored, 16 a chain, 32 an identifier. Ids are looked up in batches.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ def propose(facts: Facts) -> Proposal:
     entries = tuple(_entry(find, facts) for find in sorted(accused, key=lambda find: (-_strength(find), find.members)))
     looser = groups.cohorts(facts.weighed, rings, facts.weights, facts.seed)
     quiet = [find for find in finds if not (find.key1 and find.key2)]
-    together = tuple(_cohort(ring, facts) for ring in sorted([*(find.members for find in quiet), *looser]))
+    together = (*(_linked(find, facts) for find in quiet), *(_cohort(ring, facts) for ring in looser))
     flags = [*_flags(items, named, facts), *_of_groups(quiet, named, facts), *_pools(finds, facts)]
     return Proposal(entries, together, tuple(_once(flags)), tuple(set_), tuple(finds))
 
@@ -277,12 +277,18 @@ def _contributions(members: Sequence[int], facts: Facts) -> dict[int, float]:
 
 
 def _tested(finds: Sequence[Find], facts: Facts) -> list[Find]:
-    """Set p, q, rank and key 2 of each group; every linked group is a test, also those that fail key 1."""
+    """Set p, q, rank and key 2 of each group.
+
+    The tests are the groups whose ties turned key 1: that does not look at concern, so it biases no p (independent filtering,
+    Bourgon, Gentleman and Huber 2010). Others keep q = 1.
+    """
     if not finds:
         return []
     draw = _Draws(facts)
     p = np.array([draw.p(find) for find in finds])
-    q = chance.benjamini_hochberg(p, len(finds))
+    tried = np.array([find.key1 for find in finds])
+    q = np.ones(len(finds))
+    q[tried] = chance.benjamini_hochberg(p[tried], int(tried.sum()))
     order = sorted(range(len(finds)), key=lambda n: (-finds[n].concern / len(finds[n].members), n))
     place = {n: rank for rank, n in enumerate(order, 1)}
     tested = []
@@ -381,12 +387,14 @@ def _items(account: int, facts: Facts, rare: _Rare, set_: Sequence[watches.Watch
     for watch in set_:
         if watch.account == account or account in rare.linked(watch.account):
             found += _fired(watch, account)
+    told = {thing for turn in facts.turns[account] if turn.tells or turn.refused for thing in rare.public(turn)}
     for turn in facts.turns[account]:
-        if turn.paper >= PAPER and turn.voice > 0:
+        if turn.paper >= PAPER and turn.runs_it:
             found.append(
                 Item("paper", turn, "pasted an operation's internal paper, in the operator's voice", "operation_paper")
             )
-        if things := rare.public(turn):
+        # A name counts where a turn that tells, or was refused, named it; harmless turns name much that is in posts.
+        if things := {thing: kind for thing, kind in rare.public(turn).items() if thing in told}:
             reached = {author for thing in things for author in facts.posted[thing]}
             kinds = ", ".join(sorted(set(things.values())))
             words = f"named a rare {kinds} that stands in posts of {len(reached)} platform accounts"
@@ -529,10 +537,27 @@ def _entry(find: Find, facts: Facts) -> _ledger.Entry:
     return _ledger.Entry("", "candidate", "new", find.core, find.associated, evidence=tuple(sorted(kinds)), body=body)
 
 
+def _linked(find: Find, facts: Facts) -> _ledger.Entry:
+    """A linked group that falls short of a key, with what it lacks: a cohort."""
+    families = {name: round(bits, 2) for name, bits in sorted(find.ties.families.items())}
+    short = [name for name, turned in (("ties", find.key1), ("concern", find.key2)) if not turned]
+    body = {
+        "size": len(find.members), "families": [name for name, bits in families.items() if bits >= 1.0],
+        "family_bits": families, "tie_bits": round(find.ties.bits, 2), "concern": round(find.concern, 2), "q": find.q,
+        "own_concern": sum(facts.own(member) for member in find.members), "short_of": short,
+    }  # fmt: skip
+    return _ledger.Entry("", "cohort", "new", find.members, body=body)
+
+
 def _cohort(ring: tuple[int, ...], facts: Facts) -> _ledger.Entry:
+    """Accounts that one family ties: never a candidate, counted."""
     ties = groups.group_bits(ring, facts.weighed)
-    families = [name for name, bits in ties.families.items() if bits >= 1.0]
-    return _ledger.Entry("", "cohort", "new", ring, body={"size": len(ring), "families": families})
+    families = {name: round(bits, 2) for name, bits in sorted(ties.families.items())}
+    body = {
+        "size": len(ring), "families": [name for name, bits in families.items() if bits >= 1.0], "family_bits": families,
+        "tie_bits": round(ties.bits, 2), "own_concern": sum(facts.own(member) for member in ring), "short_of": ["ties"],
+    }  # fmt: skip
+    return _ledger.Entry("", "cohort", "new", ring, body=body)
 
 
 def table(entries: Iterable[_ledger.Entry]) -> pa.Table:

@@ -21,7 +21,7 @@ from scipy.stats import beta
 
 from backlight import _ledger, tables
 from backlight.errors import RequestError
-from backlight.investigate import candidates_document, propose_until
+from backlight.investigate import candidates_document, newest_run, propose_until
 
 if TYPE_CHECKING:
     from backlight.workspace import Workspace
@@ -85,6 +85,8 @@ def evaluate(ws: Workspace, truth: Path | str, *, replay: bool = False) -> dict[
     result = score(proposed, known, accounts=accounts, days=days)
     result["flags"] = _flagged(document["flags"], known)
     result["reliability"] = reliability(proposed, known, accounts)
+    result["linked"] = _linked(ws, known)
+    result["own_concern"] = _own_concern(ws, known, accounts)
     if replay:
         result["days_to_detection"] = days_to_detection(ws, known)
     return result
@@ -215,16 +217,17 @@ def score(proposed: Sequence[Proposed], truth: Truth, *, accounts: Iterable[int]
 
 
 def _operations(proposed: Sequence[Proposed], truth: Truth) -> dict[str, Any]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, members in truth.operations.items():
         best = max(((_ledger.overlap(one.core, members), one.id) for one in proposed), default=(0.0, ""))
-        rows.append({"operation": name, "size": len(members), "jaccard": round(best[0], 3), "candidate": best[1] or None})
+        overlap = round(best[0], 3)
+        rows.append({"operation": name, "size": len(members), "jaccard": overlap, "candidate": best[1] if overlap else None})
     found = [row for row in rows if row["jaccard"] >= FOUND]
     return {"planted": len(rows), "found": len(found), "each": rows}
 
 
 def _decoys(core: frozenset[int], truth: Truth, planted: frozenset[int]) -> dict[str, Any]:
-    each = [
+    each: list[dict[str, Any]] = [
         {"group": name, "size": len(members - planted), "core_members": len(core & (members - planted))}
         for name, members in truth.groups.items()
     ]
@@ -284,6 +287,49 @@ def reliability(proposed: Sequence[Proposed], truth: Truth, accounts: frozenset[
         share = right / (right + wrong) if right + wrong else None
         found.append({"prior": prior, "reliability_at_least": round(share, 4) if share is not None else None})
     return found
+
+
+def _linked(ws: Workspace, truth: Truth) -> list[dict[str, Any]]:
+    """For each operation and decoy group, the linked group that overlaps it most and what that lacks: which key failed."""
+    newest = newest_run(ws)
+    entries = [one for one in _ledger.read(ws.run("ledger", ws.table("candidates")).to_pylist()) if one.run == newest]
+    rows = []
+    for kind, named in (("operation", truth.operations), ("decoy", truth.groups)):
+        for name, members in named.items():
+            best = max(entries, key=lambda one: (_ledger.overlap((*one.core, *one.associated), members), one.id), default=None)
+            share = _ledger.overlap((*best.core, *best.associated), members) if best else 0.0
+            row: dict[str, Any] = {"kind": kind, "name": name, "size": len(members), "jaccard": round(share, 3)}
+            if best is not None and share:
+                named_in = ("family_bits", "tie_bits", "own_concern", "concern", "q", "short_of")
+                row |= {"id": best.id, "as": best.kind} | {key: best.body[key] for key in named_in if key in best.body}
+            rows.append(row)
+    return rows
+
+
+def _own_concern(ws: Workspace, truth: Truth, accounts: frozenset[int]) -> dict[str, Any]:
+    """Own concern in each operation, each decoy group and all other accounts: how many, and the median evidence and cut."""
+    signals = ws.table("signals")
+    names = ("own_concern", "concern_pooled", "concern_cut")
+    kept = signals.filter((signals.subject_kind == "account") & signals.signal.isin(names)).select("subject", "signal", "value")
+    values: dict[str, dict[int, float]] = {name: {} for name in names}
+    for row in ws.run("own concern", kept).to_pylist():
+        values[row["signal"]][row["subject"]] = row["value"]
+    named = {**truth.operations, **truth.groups}
+    rest = accounts - frozenset().union(*named.values()) if named else accounts
+    return {
+        name: {
+            "accounts": len(members),
+            "own_concern": sum(values["own_concern"].get(one, 0.0) > 0 for one in members),
+            "median_bits": _median(values["concern_pooled"].get(one, 0.0) for one in members),
+            "median_cut": _median(values["concern_cut"].get(one, 0.0) for one in members),
+        }
+        for name, members in {**named, "others": rest}.items()
+    }
+
+
+def _median(values: Iterable[float]) -> float | None:
+    ordered = sorted(values)
+    return round(ordered[len(ordered) // 2], 2) if ordered else None
 
 
 def _flagged(flags: Sequence[Mapping[str, Any]], truth: Truth) -> dict[str, Any]:

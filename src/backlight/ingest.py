@@ -13,8 +13,8 @@ and gives way to its own record should that come later.
 
 Files are read in pieces of about 16 MB. Two are one batch: its tables and its commit record, which also says how far the
 file is read; so a run that was killed goes on after the last whole batch, and a file that grew is read from where it
-ended. Large files are parsed, hashed and sealed in worker processes (spawned, never forked); this process tells new rows
-from known ones and commits. Memory does not grow with the size of the input, but for 16 bytes a row stored.
+ended. Large files are parsed, hashed and sealed in worker processes (new interpreters, never forks); this process tells
+new rows from known ones and commits. Memory does not grow with the input, but for some 40 bytes a row stored.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ import pyarrow as pa
 from backlight._ingest_pieces import Mark, Piece, begun, is_plain, marked, pieces, resumed
 from backlight._ingest_rows import Builder, Built
 from backlight._ingest_settle import Batch, Counts, Settler, total
-from backlight._ingest_worker import Done, Opening, Task, perform, serve
+from backlight._ingest_worker import Done, Opening, Task, perform
 from backlight.coverage import Coverage
 from backlight.errors import RecordError, RequestError, StoreError
 from backlight.sources import (
@@ -200,7 +200,7 @@ def drain(ws: Workspace, folder: str | Path) -> IngestReport:
         folder: the spool's folder.
     """
     folder, reports = Path(folder), list[FileReport]()
-    coverage = Coverage()
+    coverage = Coverage(gives={"text", "end_user", "user", "key", "address", "user_agent", "conversation"})
     with ws.writing():
         builder = Builder(ws.hasher, ws.pseudonyms, ws.vault, ws.settings.excluded("account"), ws.settings.excluded("tenant"))
         settler = Settler(ws, builder)
@@ -235,7 +235,7 @@ def _segment(path: Path, ws: Workspace) -> Parsed:
 # --- finding out what there is
 
 
-@dataclass
+@dataclass(eq=False)
 class _Source:
     """A file to read, or one that is not read."""
 

@@ -25,7 +25,7 @@ from backlight import _ledger, candidates, tables
 from backlight.coverage import Coverage
 from backlight.errors import RequestError, StoreError
 from backlight.hashing import Hasher
-from backlight.links import actions, groups, join, watches, weigh, wild
+from backlight.links import actions, census, join, rows, watches, weigh, wild
 from backlight.links import turns as turns_
 from backlight.links.coaction import CROWD
 
@@ -39,7 +39,6 @@ Judge = Callable[[str, str], bool]
 _STEPS = ("describing", "scoring", "concern", "actions", "posts", "linking", "weighing", "judging", "storing")
 _DERIVED = ("signals", "actions", "links", "groups", "candidates", "flags", "watches")
 _ROLES = ("prompt", "system", "output")
-_GROUP_Q, _GROUP_OBJECTS = 0.05, 2
 
 
 @dataclass(frozen=True)
@@ -164,8 +163,8 @@ class _Investigation:
             acts, hours = self._actions()
         with self._step("posts"):
             posts = ws.run("posts", self._seen("posts"))
-            matches = wild.match(_outputs(ws, interactions), posts) if posts.num_rows else wild.MATCHES.empty_table()
-            found = actions.of_matches(matches.filter(pc.equal(matches["verdict"], "counts")))
+            matches = wild.match(_outputs(ws, interactions, texts), posts) if posts.num_rows else wild.MATCHES.empty_table()
+            found = actions.of_matches(matches.filter(pc.is_in(matches["verdict"], pa.array(["counts", "suggests"]))))
             acts = pa.concat_tables([acts, actions.of_posts(posts, ws.hasher), found])
         accounts = len(pc.unique(interactions["account"].drop_null()))
         with self._step("linking"):
@@ -177,7 +176,7 @@ class _Investigation:
             turns = turns_.read_turns(interactions, texts, signals, counts=self._counts)
             facts = self._facts(interactions, turns, concern, added, posts, matches, weighed, evidence, compared, prior)
             proposal = candidates.propose(facts)
-        links = pa.concat_tables([_links(weighed, joined), _post_links(joined)])
+        links = pa.concat_tables([rows.account_links(weighed, joined), rows.post_links(joined)])
         made = {**written, "signals": pa.concat_tables([signals, concern]), "actions": acts, "links": links}
         return _Work(made, joined, proposal, prior)
 
@@ -239,7 +238,7 @@ class _Investigation:
         own = joined.shared.filter(pc.equal(joined.shared["kind"], "account"))
         kinds = self.ws.run("entity kinds", _now("entities").select("object", "kind").distinct())
         named = dict(zip(kinds["object"].to_pylist(), kinds["kind"].to_pylist(), strict=True))
-        evidence = weigh.Evidence.gather(joined.held, _population(interactions, acts), _pools(interactions), named)
+        evidence = weigh.Evidence.gather(joined.held, census.population(interactions, acts), census.pools(interactions), named)
         compared = weigh.HourBits(hours, self.weights, self.seed)
         return weigh.weigh(weigh.ties(own, evidence, self.weights), evidence, compared, self.weights), evidence, compared
 
@@ -263,13 +262,13 @@ class _Investigation:
             turns=by_account,
             concern=turns_.read_concern(concern),
             added=turns_.read_added(added),
-            strata=turns_.strata(by_account, _channels(interactions)),
+            strata=turns_.strata(by_account, census.channels(interactions)),
             entities=named,
             holders=holders,
             posted=_posted(posts, frozenset(holders), self.ws.hasher),
             matches=matches,
             posts=posts.num_rows,
-            keys=_pool_accounts(interactions, set(evidence.pool.values())),
+            keys=census.pool_accounts(interactions, set(evidence.pool.values())),
             behaviours=behaviours.load(),
             hasher=self.ws.hasher,
             seed=self.seed,
@@ -285,7 +284,7 @@ class _Investigation:
         last = _newest(ws)
         found = [*proposal.candidates, *proposal.cohorts]
         ledger = _ledger.update(known, found, run, last["id"] if last else "", ws.hasher)
-        together = _coordinated(joined, ws.hasher)
+        together = rows.coordinated(joined, ws.hasher)
         counts = {
             "candidates": sum(e.run == run and e.kind == "candidate" and e.status != "dismissed" for e in ledger),
             "flags": len(proposal.flags),
@@ -294,7 +293,7 @@ class _Investigation:
         }
         summary = self._summary(counts, work)
         made = work.tables | {
-            "groups": tables.GROUPS.rows([*together, *_crowds(joined, ws.hasher)]),
+            "groups": tables.GROUPS.rows([*together, *rows.crowds(joined, ws.hasher)]),
             "candidates": candidates.table(ledger),
             "flags": candidates.flag_table(proposal.flags, ws.hasher),
             "watches": watches.table(proposal.watches),
@@ -311,7 +310,7 @@ class _Investigation:
             "counts": dict(counts),
             "coverage": _coverage(self.ws),
             "tests": joined.tests,
-            "beyond_activity": int(pc.sum(pc.less_equal(joined.tested["q"], _GROUP_Q)).as_py() or 0),
+            "beyond_activity": int(pc.sum(pc.less_equal(joined.tested["q"], rows.BEYOND_Q)).as_py() or 0),
             "crowds": joined.crowds.num_rows,
             "acts_set_aside": joined.aside,
             "prior_bits": round(work.prior, 2),
@@ -431,64 +430,24 @@ def _prompts(ws: Workspace, wanted: set[int]) -> Iterator[tuple[int, str, str, s
             yield of[turn.id], "prompt", split.instruction, split.document
 
 
-def _outputs(ws: Workspace, interactions: pa.Table) -> Iterator[wild.Output]:
+def _outputs(ws: Workspace, interactions: pa.Table, texts: pa.Table) -> Iterator[wild.Output]:
     """Answers that were given to accounts, decrypted one batch at a time."""
+    languages = dict(zip(texts["text"].to_pylist(), texts["language"].to_pylist(), strict=True))
     given = interactions.filter(pc.and_(pc.is_valid(interactions["output"]), pc.is_valid(interactions["account"])))
     if not given.num_rows:
         return
-    rows = given.select(["id", "account", "conversation", "time"]).to_pylist()
+    rows = given.select(["id", "account", "conversation", "time", "output"]).to_pylist()
     of = {row["id"]: row for row in rows}
     for turn in ws.turns(given["id"].combine_chunks()):
         row = of.get(turn.id)
         if row is None or turn.output is None:
             continue
         day = row["time"].toordinal() if row["time"] is not None else 0
-        yield wild.Output(turn.id, row["account"], row["time"], row["conversation"] or day, turn.output)
+        language = languages.get(row["output"]) or "und"
+        yield wild.Output(turn.id, row["account"], row["time"], row["conversation"] or day, turn.output, language)
 
 
 # --- facts -------------------------------------------------------------------------------------------------------
-
-
-def _population(interactions: pa.Table, acts: pa.Table) -> dict[str, int]:
-    """For how many accounts each layer was collected: those with text, with an output, with such an identifier."""
-    accounts = {
-        name: len(pc.unique(interactions.filter(pc.is_valid(interactions[name]))["account"].drop_null()))
-        for name in ("prompt", "output")
-    }
-    found = dict.fromkeys(("prompt", "skeleton", "document", "entity"), accounts["prompt"])
-    found |= dict.fromkeys(("output", "wild_output"), accounts["output"])
-    own = acts.filter(pc.equal(acts["actor_kind"], "account"))
-    held = own.select(["layer", "actor"]).group_by(["layer", "actor"]).aggregate([])
-    for row in held.group_by("layer").aggregate([("actor", "count")]).to_pylist():
-        found.setdefault(row["layer"], row["actor_count"])
-    return found
-
-
-def _pools(interactions: pa.Table) -> dict[int, int]:
-    """End users of keys that have several: account -> key."""
-    ends = interactions.filter(pc.and_(pc.equal(interactions["level"], "end_user"), pc.is_valid(interactions["key"])))
-    pairs = ends.select(["account", "key"]).group_by(["account", "key"]).aggregate([]).to_pylist()
-    users: dict[int, set[int]] = defaultdict(set)
-    for pair in pairs:
-        users[pair["key"]].add(pair["account"])
-    return {account: key for key in sorted(users) if len(users[key]) >= 2 for account in sorted(users[key])}
-
-
-def _pool_accounts(interactions: pa.Table, pools: set[int]) -> frozenset[int]:
-    """Accounts that are themselves the key or organisation of several end users."""
-    wide = interactions.filter(pc.is_in(interactions["level"], pa.array(["key", "organisation"])))
-    inside = wide.filter(pc.is_in(wide["key"], pa.array(sorted(pools), pa.int64())))
-    return frozenset(pc.unique(inside["account"]).to_pylist())
-
-
-def _channels(interactions: pa.Table) -> dict[int, dict[str, Any]]:
-    """Channel and tenant of each account (the least of several, so that it does not change by order)."""
-    grouped = interactions.group_by("account").aggregate([("channel", "min"), ("tenant", "min")]).to_pylist()
-    return {
-        row["account"]: {"channel": row["channel_min"], "tenant": row["tenant_min"]}
-        for row in grouped
-        if row["account"] is not None
-    }
 
 
 def _named(ws: Workspace, interactions: ir.Table) -> tuple[dict[int, dict[int, str]], dict[int, frozenset[int]]]:
@@ -526,89 +485,6 @@ def _posted(posts: pa.Table, sought: frozenset[int], hasher: Hasher) -> dict[int
             if first is None or post["time"] < first:
                 found[thing][post["author"]] = post["time"]
     return {thing: dict(sorted(authors.items())) for thing, authors in sorted(found.items())}
-
-
-# --- links and groups --------------------------------------------------------------------------------------------
-
-
-def _links(weighed: Mapping[weigh.Pair, weigh.Weighed], joined: join.Joined) -> pa.Table:
-    own = joined.tested.filter(pc.equal(joined.tested["kind"], "account")).to_pylist()
-    tested = {(row["layer"], row["a"], row["b"]): (row["objects"], row["acts"], row["p"], row["q"]) for row in own}
-    return weigh.links(weighed, tested)
-
-
-def _beyond(joined: join.Joined) -> list[dict[str, Any]]:
-    """Pairs of platform accounts beyond the activity null, with two objects at least."""
-    tested = joined.tested
-    kept = tested.filter(
-        pc.and_(
-            pc.equal(tested["kind"], "platform"),
-            pc.and_(pc.less_equal(tested["q"], _GROUP_Q), pc.greater_equal(tested["objects"], _GROUP_OBJECTS)),
-        )
-    )
-    rows: list[dict[str, Any]] = kept.to_pylist()
-    return rows
-
-
-def _post_links(joined: join.Joined) -> pa.Table:
-    """Rows of `tables.LINKS` for platform accounts that are beyond chance."""
-    beyond = {(row["layer"], row["a"], row["b"]): row for row in _beyond(joined)}
-    if not beyond:
-        return tables.LINKS.empty()
-    shared: dict[tuple[str, int, int], list[int]] = defaultdict(list)
-    own = joined.shared.filter(pc.equal(joined.shared["kind"], "platform"))
-    for layer, a, b, thing in zip(*(own[name].to_pylist() for name in ("layer", "a", "b", "object")), strict=True):
-        if (layer, a, b) in beyond:
-            shared[layer, a, b].append(thing)
-    rows = [
-        {
-            "a": a, "b": b, "kind": "platform", "layer": layer, "family": tables.LAYERS[layer].family,
-            "objects": row["objects"], "acts": row["acts"], "p": row["p"], "q": row["q"], "null_model": "activity",
-            "tie_bits": 0.0, "contrast_bits": 0.0, "explanation": "one interest: people who follow the same things share more",
-            "evidence": sorted(shared[layer, a, b])[:50],
-        }
-        for (layer, a, b), row in sorted(beyond.items())
-    ]  # fmt: skip
-    return tables.LINKS.rows(rows)
-
-
-def _coordinated(joined: join.Joined, hasher: Hasher) -> list[dict[str, Any]]:
-    """Groups of platform accounts joined by pairs beyond the activity null: one row for each layer of each group."""
-    beyond = _beyond(joined)
-    rows = []
-    for members in groups.connected((row["a"], row["b"]) for row in beyond):
-        inside = set(members)
-        layers = sorted({row["layer"] for row in beyond if row["a"] in inside})
-        made = f"grp-{hasher.id('group', ','.join(map(str, members))):016x}"[:12]
-        for layer in layers:
-            rows.append(
-                {
-                    "id": made, "kind": "coordinated", "layer": layer, "object": None, "actors": list(members),
-                    "first": None, "last": None, "beyond": ["activity"],
-                }
-            )  # fmt: skip
-    return rows
-
-
-def _crowds(joined: join.Joined, hasher: Hasher) -> list[dict[str, Any]]:
-    """Crowds as group objects."""
-    rows = []
-    for row in joined.crowds.to_pylist():
-        dated = row["first"] > 0
-        key = f"{row['kind']}:{row['layer']}:{row['object']}:{row['burst']}"
-        rows.append(
-            {
-                "id": f"crowd-{hasher.id('crowd', key):016x}"[:14], "kind": "crowd", "layer": row["layer"],
-                "object": row["object"], "actors": sorted(row["actors"]),
-                "first": _moment(row["first"]) if dated else None, "last": _moment(row["last"]) if dated else None,
-                "beyond": [],
-            }
-        )  # fmt: skip
-    return sorted(rows, key=lambda row: str(row["id"]))
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 def _coverage(ws: Workspace) -> dict[str, Any]:
@@ -650,6 +526,15 @@ def _last(ws: Workspace) -> dict[str, Any]:
     if newest is None:
         raise StoreError("there is no investigation yet", "a run of `backlight investigate`", "Run it, then ask again")
     return newest
+
+
+def newest_run(ws: Workspace) -> str:
+    """Id of the newest investigation.
+
+    Raises:
+        StoreError: there is none yet.
+    """
+    return str(_last(ws)["id"])
 
 
 def candidates_document(ws: Workspace, *, dismissed: bool = False) -> dict[str, Any]:

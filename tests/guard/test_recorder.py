@@ -95,6 +95,7 @@ def test_the_thread_outlives_a_failure(recorder: Recorder, sealer: Plain, monkey
     def full(*_: object) -> list[bytes]:
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("backlight.guard.recorder._RETRY", 60.0)
     with monkeypatch.context() as patch:
         patch.setattr(sealer, "seal_many", full)
         with pytest.raises(Unrecorded):

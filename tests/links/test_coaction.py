@@ -21,7 +21,7 @@ Act = tuple[int, int, int | None]
 Make = Callable[..., pa.Table]
 
 some_acts = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 2), st.none() | st.integers(0, 40)), max_size=40)
-fixtures_are_shared = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fixtures_are_shared = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def brute(acts: Sequence[Act], window: int | None, crowd: int | None) -> dict[tuple[int, int, int], int]:

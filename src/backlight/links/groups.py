@@ -136,21 +136,24 @@ def connected(edges: Iterable[Pair]) -> list[Ring]:
 def _joined(
     found: Sequence[Ring], weighed: Mapping[Pair, Weighed], hours: HourBits, weights: Weights, resolution: float
 ) -> list[Ring]:
-    """Join rings that do one work in the same hours: strong on what (mean of the smaller's best ties) and on hours."""
+    """Join rings that do one work in the same hours.
+
+    Two are one where the mean pair across them has strong bits of *what* and both rings' hours are alike, together above
+    the resolution: what CPM asks of the pairs inside a ring.
+    """
     home = {member: n for n, ring in enumerate(found) for member in ring}
-    best: dict[tuple[int, int], dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    across: dict[tuple[int, int], float] = defaultdict(float)
     for (a, b), pair in weighed.items():
         one, other = home.get(a), home.get(b)
-        if one is None or other is None or one == other:
-            continue
-        between = best[min(one, other), max(one, other)]
-        for member in (a, b):
-            between[member] = max(between[member], pair.families.get("what", 0.0))
+        if one is not None and other is not None and one != other:
+            across[min(one, other), max(one, other)] += pair.families.get("what", 0.0)
     union = _Union()
-    for (one, other), bits in sorted(best.items()):
-        what = min(sum(bits.get(member, 0.0) for member in ring) / len(ring) for ring in (found[one], found[other]))
+    for (one, other), bits in sorted(across.items()):
+        what = bits / (len(found[one]) * len(found[other]))
+        if what < weights.strong_bits:
+            continue
         when = hours.between(found[one], found[other])
-        if what >= weights.strong_bits and when >= weights.strong_bits and what + when >= resolution:
+        if when >= weights.strong_bits and what + when >= resolution:
             union.join(one, other)
     merged: dict[int, list[int]] = defaultdict(list)
     for n, ring in enumerate(found):

@@ -57,9 +57,10 @@ def join(actions: pa.Table, accounts: int, run: Run, engine: Engine, crowd: int 
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     for window, layers in _windows(actions).items():
         some = acts.filter(acts.layer.isin(layers))
-        parts["shared"].append(run("shared objects", coaction.shared(some, window, crowd)))
-        parts["activity"].append(run("activity", coaction.activity(some, window, crowd)))
-        parts["crowds"].append(run("crowds", coaction.crowds(some, window, crowd)))
+        # An engine may give narrower integers for one window than for another.
+        parts["shared"].append(_as(_SHARED, run("shared objects", coaction.shared(some, window, crowd))))
+        parts["activity"].append(_as(_ACTIVITY, run("activity", coaction.activity(some, window, crowd))))
+        parts["crowds"].append(_as(_CROWDS, run("crowds", coaction.crowds(some, window, crowd))))
     if not parts["shared"]:
         return _nothing(actions, accounts)
     shared = pa.concat_tables(parts["shared"])
@@ -85,6 +86,7 @@ def _nothing(actions: pa.Table, accounts: int) -> Joined:
 _SHARED = pa.schema(
     [("kind", pa.string()), ("layer", pa.string()), *((name, pa.int64()) for name in ("object", "a", "b", "acts"))]
 )
+_ACTIVITY = pa.schema([("kind", pa.string()), ("layer", pa.string()), ("actor", pa.int64()), ("acts", pa.int64())])
 _TESTED = pa.schema(
     [
         ("kind", pa.string()),
@@ -104,6 +106,10 @@ _CROWDS = pa.schema(
         *((name, pa.int64()) for name in ("size", "acts", "first", "last")),
     ]
 )
+
+
+def _as(schema: pa.Schema, rows: pa.Table) -> pa.Table:
+    return rows.select(schema.names).cast(schema)
 
 
 def _present(actions: pa.Table) -> list[str]:

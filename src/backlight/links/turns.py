@@ -19,7 +19,7 @@ SESSION = timedelta(minutes=30)
 Mass = tuple[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Turn:
     """One turn of an account.
 
@@ -61,6 +61,16 @@ class Turn:
         """What may be shared with others' turns, and then counts once: its skeleton, its canonical text, its document."""
         named = (("skeleton", self.skeleton), ("exact", self.exact), ("document", self.document), ("text", self.text))
         return tuple((name, value) for name, value in named if value is not None)
+
+    @property
+    def tells(self) -> bool:
+        """Whether it shows a behaviour, in the instruction or as an operation's paper."""
+        return self.mass > 0 or self.paper > 0
+
+    @property
+    def runs_it(self) -> bool:
+        """Operator's voice: it shows a behaviour, and its writer runs the operation rather than reports or suffers it."""
+        return self.tells and self.voice > 0
 
     @property
     def refused(self) -> bool:

@@ -66,7 +66,6 @@ def watches(
     hasher: Hasher,
     *,
     weak_from: float,
-    voice: float = 0.0,
 ) -> list[Watch]:
     """Set watches and let later turns meet them.
 
@@ -76,7 +75,6 @@ def watches(
         linked: accounts linked to one.
         hasher: gives ids.
         weak_from: bits of an answered turn from which it sets a weak watch.
-        voice: bits above which a turn is in the operator's voice.
 
     Returns:
         Watches by account and time.
@@ -104,11 +102,11 @@ def watches(
                 continue  # one that listens for just this is still running
             live[same] = turn.time + LASTS
             later = list(_later(turn, listens, (account, *linked(account)), held))
-            fired = tuple(one for one in later if one.voice > voice)
+            fired = tuple(one for one in later if one.runs_it)
             variant = frozenset(
                 one.id for one in fired if all(listens[thing] in VARIANTS for thing in listens.keys() & named[one.id].keys())
             )
-            innocent = tuple(one for one in later if one.voice <= voice)
+            innocent = tuple(one for one in later if not one.runs_it)
             made = f"watch-{hasher.id('watch', str(turn.id)):016x}"
             set_.append(Watch(made, account, turn.id, listens, turn.time, weak, fired, innocent, variant))
     return set_

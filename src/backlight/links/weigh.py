@@ -181,6 +181,9 @@ def object_bits(m: float, holders: int, population: int) -> float:
 def ties(shared: pa.Table, evidence: Evidence, weights: Weights) -> dict[Pair, list[Tie]]:
     """What each pair of accounts shares, weighed; common entities, and what a pool's users share by their key, are left out.
 
+    Where requests are logged, equal outputs weigh nothing: one answer to one question is already counted by the question,
+    and one answer to different questions is the model's, not theirs.
+
     Args:
         shared: rows of `coaction.shared` of the service's accounts.
         evidence: holders and rows.
@@ -193,6 +196,7 @@ def ties(shared: pa.Table, evidence: Evidence, weights: Weights) -> dict[Pair, l
         row
         for row in zip(*(shared[name].to_pylist() for name in ("a", "b", "layer", "object", "acts")), strict=True)
         if not _of_the_pool(row[0], row[1], row[2], evidence.holders[row[2], row[3]], evidence, sizes)
+        and not (row[2] == "output" and evidence.population.get("prompt"))
     ]
     chance = _Coincidence(rows, evidence)
     for a, b, layer, thing, acts in rows:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from backlight.policy._cel import CelError, Expression, Failure
 from backlight.policy._holder import PolicyHolder
-from backlight.policy._load import POLICY_KEYS, RULE_KEYS, Report, builtin, check, load
+from backlight.policy._load import FIELDS, POLICY_KEYS, RULE_KEYS, Report, builtin, check, load
 from backlight.policy._model import ACTIONS, FAILS, MODES, TYPOLOGIES, Action, Fail, Mode, Outcome, Policy, Rule
 from backlight.policy._variables import SIGNALS, VARIABLES, Variable
 
 __all__ = [
     "ACTIONS",
     "FAILS",
+    "FIELDS",
     "MODES",
     "POLICY_KEYS",
     "RULE_KEYS",

@@ -37,6 +37,8 @@ POLICY_KEYS: Final = ("name", "version", "about", "fail", "watch_days", "rules")
 RULE_KEYS: Final = (
     "rule", "mode", "when", "typology", "action", "reason_public", "reason_internal", "on_error", "examples",
 )  # fmt: skip
+FIELDS: Final = (*POLICY_KEYS, *RULE_KEYS, "given", "fires")
+"""Every field of a policy file."""
 _ALLOWED: Final[dict[Mode, tuple[Action, ...]]] = {
     "observe": ACTIONS,
     "warn": ("warn", "review", "propose_ban"),

