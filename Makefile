@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 DEMO_DIR ?= backlight-demo
 
-.PHONY: help setup demo test test-all check bench docs clean
+.PHONY: help setup demo test test-all check bench bench-ingest bench-guard train docs clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
@@ -35,10 +35,16 @@ check: setup ## types and style
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/mypy
 
-bench: bench-ingest ## every benchmark (never part of CI)
+bench: bench-ingest bench-guard ## every benchmark (never part of CI)
 
 bench-ingest: setup ## ingest of a 2 GB log against DuckDB's own reader
 	$(BIN)/python bench/ingest.py
+
+bench-guard: setup ## the guard beside its bare upstream
+	$(BIN)/python bench/guard.py
+
+train: setup ## fit the behaviours' heads anew after a change of an example
+	$(BIN)/python -m backlight.signals.train
 
 docs: setup ## write --help and the tables of the docs anew
 	$(BIN)/python docs/generate.py

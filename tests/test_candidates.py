@@ -94,7 +94,7 @@ def test_a_class_falls_short_of_the_first_key() -> None:
     """One assignment and one network, 13 bits against a prior of 20, whatever its members write."""
     found = propose(facts(tied(range(1, 31), what=6.5, where=6.4), own=dict.fromkeys(range(1, 31), 5.0)))
     assert cores(found) == []
-    assert found.cohorts[0].body["short_of"] == ["ties"]
+    assert "ties" in found.cohorts[0].body["short_of"]
 
 
 def test_hours_are_never_one_of_the_two_families() -> None:

@@ -108,6 +108,15 @@ class Facts:
         return dict(found)
 
     @cached_property
+    def partners(self) -> Mapping[int, set[int]]:
+        """Accounts with which each shares anything."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for a, b in self.weighed:
+            found[a].add(b)
+            found[b].add(a)
+        return dict(found)
+
+    @cached_property
     def turn(self) -> Mapping[int, Turn]:
         """Turns by id."""
         return {turn.id: turn for own in self.turns.values() for turn in own}
@@ -204,7 +213,11 @@ def propose(facts: Facts) -> Proposal:
     set_ = watches.watches(facts.turns, rare.of_turn, rare.linked, facts.hasher, weak_from=CAP / 2)
     finds = _tested([_find(ring, facts) for ring in rings], facts)
     inside = {member for find in finds if find.key1 and find.key2 for member in (*find.core, *find.associated)}
-    items = {account: found for account in sorted(facts.turns) if (found := _items(account, facts, rare, set_))}
+    listening: dict[int, list[watches.Watch]] = defaultdict(list)
+    for watch in set_:
+        for account in (watch.account, *rare.linked(watch.account)):
+            listening[account].append(watch)
+    items = {account: found for account in sorted(facts.turns) if (found := _items(account, facts, rare, listening[account]))}
     singles = [
         find
         for account, found in items.items()
@@ -232,7 +245,7 @@ def _find(ring: tuple[int, ...], facts: Facts) -> Find:
     least = facts.weights.strong_bits
     own = {member for member in ring if facts.own(member)}
     core = {member for member in own if _tied(member, own, facts)}
-    near = set(ring) | {other for pair in facts.weighed for other in pair if core & set(pair)}
+    near = set(ring).union(*(facts.partners.get(member, ()) for member in core))
     associated = [
         member
         for member in sorted(near - core)
@@ -379,14 +392,13 @@ class _Rare:
         }
 
 
-def _items(account: int, facts: Facts, rare: _Rare, set_: Sequence[watches.Watch]) -> list[Item]:
-    """Hard items of an account, by time."""
+def _items(account: int, facts: Facts, rare: _Rare, listening: Sequence[watches.Watch]) -> list[Item]:
+    """Hard items of an account, by time; `listening` are its own watches and those of accounts linked to it."""
     if account in facts.keys:
         return []
     found: list[Item] = []
-    for watch in set_:
-        if watch.account == account or account in rare.linked(watch.account):
-            found += _fired(watch, account)
+    for watch in listening:
+        found += _fired(watch, account)
     told = {thing for turn in facts.turns[account] if turn.tells or turn.refused for thing in rare.public(turn)}
     for turn in facts.turns[account]:
         if turn.paper >= PAPER and turn.runs_it:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -124,7 +125,7 @@ def sources(as_json: AsJson = False) -> None:
     """List the formats that can be read, and what each can and cannot give."""
     from backlight.sources import FORMATS
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "format": f.name,
             "kind": f.kind,
@@ -459,7 +460,9 @@ def behaviours_list(as_json: AsJson = False) -> None:
     """List the behaviours."""
     from backlight.signals.behaviours import load
 
-    rows = [{"id": b.id, "name": b.name, "typology": list(b.typology), "needs_judge": b.needs_judge} for b in load().values()]
+    rows: list[dict[str, Any]] = [
+        {"id": b.id, "name": b.name, "typology": list(b.typology), "needs_judge": b.needs_judge} for b in load().values()
+    ]
     if as_json:
         return _print({"behaviours": rows})
     table = Table("id", "name", "typology", box=None)
@@ -479,7 +482,7 @@ def behaviours_show(
     known = load()
     if which not in known:
         raise RequestError(f"{which!r} is no behaviour", "BL-01 to BL-30", "see `backlight behaviours list`")
-    document = known[which].as_dict()
+    document = msgspec.to_builtins(known[which])
     _print(document) if as_json else _show_document(document)
 
 
@@ -497,8 +500,10 @@ def policy_check(path: Annotated[Path, typer.Argument(metavar="P", help="Policy 
     """Load a policy as the guard would: names, types, examples, and what it may not rest on."""
     from backlight.policy import check
 
-    document = check(path)
-    _print(document) if as_json else _show_document(document)
+    result = check(path)
+    _print(result.as_dict()) if as_json else _show_document(result.as_dict())
+    if not result.ok:
+        raise CheckFailed(f"{path} does not load", "a policy without errors", "see the errors above")
 
 
 # What the commands share

@@ -237,8 +237,15 @@ class _Investigation:
     ) -> tuple[dict[weigh.Pair, weigh.Weighed], weigh.Evidence, weigh.HourBits]:
         own = joined.shared.filter(pc.equal(joined.shared["kind"], "account"))
         kinds = self.ws.run("entity kinds", _now("entities").select("object", "kind").distinct())
-        named = dict(zip(kinds["object"].to_pylist(), kinds["kind"].to_pylist(), strict=True))
-        evidence = weigh.Evidence.gather(joined.held, census.population(interactions, acts), census.pools(interactions), named)
+        speakers, languages = _languages(self.ws, self._seen("interactions"))
+        evidence = weigh.Evidence.gather(
+            joined.held,
+            population=census.population(interactions, acts),
+            pool=census.pools(interactions),
+            kinds=dict(zip(kinds["object"].to_pylist(), kinds["kind"].to_pylist(), strict=True)),
+            languages=languages,
+            speakers=speakers,
+        )
         compared = weigh.HourBits(hours, self.weights, self.seed)
         return weigh.weigh(weigh.ties(own, evidence, self.weights), evidence, compared, self.weights), evidence, compared
 
@@ -448,6 +455,24 @@ def _outputs(ws: Workspace, interactions: pa.Table, texts: pa.Table) -> Iterator
 
 
 # --- facts -------------------------------------------------------------------------------------------------------
+
+
+def _languages(ws: Workspace, interactions: ir.Table) -> tuple[dict[str, int], dict[int, str]]:
+    """Accounts that wrote in each language; and the language of what prompts show, where it is one."""
+    texts, entities = _now("texts"), _now("entities")
+    prompts = texts.filter((texts.role == "prompt") & (texts.language != "und"))
+    asked = interactions.filter(interactions.account.notnull()).select("account", text=interactions.prompt).distinct()
+    wrote = asked.inner_join(prompts.select("text", "language"), "text")
+    count = ws.run("speakers", wrote.group_by("language").agg(n=wrote.account.nunique()))
+    shown = [prompts.select("language", object=prompts[name]) for name in ("exact", "skeleton", "document")]
+    shown.append(entities.inner_join(prompts.select("text", "language"), "text").select("language", "object"))
+    everything = ibis.union(*shown).filter(lambda t: t.object.notnull())
+    told = everything.group_by("object").agg(language=everything.language.max(), n=everything.language.nunique())
+    found = ws.run("languages", told.filter(told.n == 1)).to_pydict()
+    return (
+        dict(zip(count["language"].to_pylist(), count["n"].to_pylist(), strict=True)),
+        dict(zip(found["object"], found["language"], strict=True)),
+    )
 
 
 def _named(ws: Workspace, interactions: ir.Table) -> tuple[dict[int, dict[int, str]], dict[int, frozenset[int]]]:

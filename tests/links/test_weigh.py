@@ -105,6 +105,15 @@ def test_many_coincidences_make_each_worth_less() -> None:
     assert crowded == pytest.approx(math.log2(0.5 * (4950 + 1) / 101))
 
 
+def test_a_rare_language_ties_nobody() -> None:
+    """Five of a thousand write the language and every two of them share a skeleton: nothing that such two would not share."""
+    five = [(a, b, "skeleton", 10 * a + b) for a in range(5) for b in range(a + 1, 5)]
+    holders = {("skeleton", thing): (a, b) for a, b, _, thing in five}
+    told = {"languages": {thing: "tl" for *_, thing in five}, "speakers": {"tl": 5}}
+    assert weigh.ties(shared(*five), evidence(holders, **told), WEIGHTS) == {}
+    assert len(weigh.ties(shared(*five), evidence(holders), WEIGHTS)) == 10
+
+
 def test_equal_answers_weigh_nothing_where_requests_are_logged() -> None:
     """One answer to one question is counted by the question; to different questions it is the model's."""
     known = evidence({("output", 1): (1, 2)})

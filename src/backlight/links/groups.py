@@ -138,27 +138,58 @@ def _joined(
 ) -> list[Ring]:
     """Join rings that do one work in the same hours.
 
-    Two are one where the mean pair across them has strong bits of *what* and both rings' hours are alike, together above
-    the resolution: what CPM asks of the pairs inside a ring.
+    Two are one where the mean pair across them has strong bits of *what*, not much less than the pairs inside them, and both
+    rings' hours are alike, together above the resolution. The best pair is joined first and counts anew as one ring, so that
+    a chain of half-alike rings stays apart.
     """
-    home = {member: n for n, ring in enumerate(found) for member in ring}
-    across: dict[tuple[int, int], float] = defaultdict(float)
+    rings = {n: list(ring) for n, ring in enumerate(found)}
+    home = {member: n for n, ring in rings.items() for member in ring}
+    what: dict[tuple[int, int], float] = defaultdict(float)
     for (a, b), pair in weighed.items():
         one, other = home.get(a), home.get(b)
-        if one is not None and other is not None and one != other:
-            across[min(one, other), max(one, other)] += pair.families.get("what", 0.0)
-    union = _Union()
-    for (one, other), bits in sorted(across.items()):
-        what = bits / (len(found[one]) * len(found[other]))
-        if what < weights.strong_bits:
+        if one is not None and other is not None:
+            what[min(one, other), max(one, other)] += pair.families.get("what", 0.0)
+    apart: set[tuple[int, int]] = set()
+    while best := _best_join(rings, what, apart, weights.strong_bits):
+        one, other = best
+        when = hours.between(rings[one], rings[other])
+        across = what[one, other] / (len(rings[one]) * len(rings[other]))
+        if when < weights.strong_bits or across + when < resolution:
+            apart.add(best)
             continue
-        when = hours.between(found[one], found[other])
-        if when >= weights.strong_bits and what + when >= resolution:
-            union.join(one, other)
-    merged: dict[int, list[int]] = defaultdict(list)
-    for n, ring in enumerate(found):
-        merged[union.root(n)] += ring
-    return sorted(tuple(sorted(ring)) for ring in merged.values())
+        _merge(rings, what, apart, one, other)
+    return sorted(tuple(sorted(ring)) for ring in rings.values())
+
+
+_LIKE_INSIDE = 0.6
+
+
+def _best_join(
+    rings: Mapping[int, Sequence[int]], what: Mapping[tuple[int, int], float], apart: Collection[tuple[int, int]], strong: float
+) -> tuple[int, int] | None:
+    """The two rings whose mean pair across shares most, of those that share nearly as much as the pairs inside them."""
+    best: tuple[float, tuple[int, int]] | None = None
+    for one, other in what:
+        if one == other or (one, other) in apart:
+            continue
+        across = what[one, other] / (len(rings[one]) * len(rings[other]))
+        inside = min(what.get((n, n), 0.0) / (len(rings[n]) * (len(rings[n]) - 1) / 2) for n in (one, other))
+        if across >= max(strong, _LIKE_INSIDE * inside) and (best is None or (-across, (one, other)) < best):
+            best = (-across, (one, other))
+    return best[1] if best else None
+
+
+def _merge(
+    rings: dict[int, list[int]], what: dict[tuple[int, int], float], apart: set[tuple[int, int]], one: int, other: int
+) -> None:
+    """Put the second ring into the first: members, shared bits inside and across; pairs with it are looked at anew."""
+    rings[one] += rings.pop(other)
+    for pair in [pair for pair in what if other in pair]:
+        bits = what.pop(pair)
+        third = pair[0] if pair[1] == other else pair[1]
+        third = one if third == other else third
+        what[min(one, third), max(one, third)] = what.get((min(one, third), max(one, third)), 0.0) + bits
+    apart -= {pair for pair in apart if one in pair or other in pair}
 
 
 class _Union:

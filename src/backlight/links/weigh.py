@@ -115,6 +115,8 @@ class Evidence:
         population: layer -> accounts for which it was collected.
         pool: account -> its key, for end users whose key has several.
         kinds: entity -> hashtag, domain, name, ...
+        languages: skeleton, prompt, document or entity -> the one language it stands in; those of several are left out.
+        speakers: language -> accounts that wrote in it.
     """
 
     holders: dict[tuple[str, int], frozenset[int]] = field(default_factory=dict)
@@ -122,12 +124,12 @@ class Evidence:
     population: dict[str, int] = field(default_factory=dict)
     pool: dict[int, int] = field(default_factory=dict)
     kinds: Mapping[int, str] = field(default_factory=dict)
+    languages: Mapping[int, str] = field(default_factory=dict)
+    speakers: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def gather(
-        cls, acts: pa.Table, population: Mapping[str, int], pool: Mapping[int, int], kinds: Mapping[int, str]
-    ) -> Evidence:
-        """From actions (those of shared objects are enough)."""
+    def gather(cls, acts: pa.Table, **more: Any) -> Evidence:
+        """From actions (those of shared objects are enough); `more` are the other attributes."""
         holders: dict[tuple[str, int], set[int]] = defaultdict(set)
         rows: dict[tuple[int, str, int], set[int]] = defaultdict(set)
         columns = (acts[name].to_pylist() for name in ("actor", "layer", "object", "row"))
@@ -138,14 +140,19 @@ class Evidence:
         return cls(
             {key: frozenset(value) for key, value in holders.items()},
             {key: frozenset(value) for key, value in rows.items()},
-            dict(population),
-            dict(pool),
-            kinds,
+            **more,
         )
 
-    def sort(self, layer: str, thing: int) -> str:
-        """The layer, and of an entity its kind: within it coincidences are counted."""
-        return f"{layer}:{self.kinds.get(thing, '')}" if layer == "entity" else layer
+    def sort(self, layer: str, thing: int) -> tuple[str, str, str]:
+        """Among what coincidences are counted: the layer, of an entity its kind, of a text its language."""
+        kind = self.kinds.get(thing, "") if layer == "entity" else ""
+        return layer, kind, self.languages.get(thing, "") if layer in _TEXTS else ""
+
+    def among(self, sort: tuple[str, str, str]) -> int:
+        """Accounts that could share such an object."""
+        layer, _, language = sort
+        everybody = self.population.get(layer, 0)
+        return min(everybody, self.speakers.get(language, everybody)) if language else everybody
 
     def pool_sizes(self) -> dict[int, int]:
         """End users of each pool."""
@@ -218,12 +225,13 @@ def ties(shared: pa.Table, evidence: Evidence, weights: Weights) -> dict[Pair, l
 
 class _Coincidence:
     """How often any two accounts share an object of this sort that is at least as rare: where that is common, no single one
-    says much, however rare it is (many rare names, each shared by two, are chance).
+    says much, however rare it is (many rare names, each shared by two, are chance). Texts are compared with those who write
+    the language: that few write it ties nobody.
     """
 
     def __init__(self, rows: Iterable[tuple[int, int, str, int, int]], evidence: Evidence) -> None:
         self._evidence = evidence
-        rarest: dict[str, dict[Pair, int]] = defaultdict(dict)
+        rarest: dict[tuple[str, str, str], dict[Pair, int]] = defaultdict(dict)
         for a, b, layer, thing, _ in rows:
             of_sort, n = rarest[evidence.sort(layer, thing)], len(evidence.holders[layer, thing])
             of_sort[a, b] = min(n, of_sort.get((a, b), n))
@@ -231,8 +239,9 @@ class _Coincidence:
 
     def bits(self, m: float, layer: str, thing: int, holders: int) -> float:
         """log2 of m over the share of pairs that share an object of the sort with at most so many holders; one added."""
-        n = max(self._evidence.population.get(layer, 0), 3)
-        pairs = int(np.searchsorted(self._sizes[self._evidence.sort(layer, thing)], holders, "right"))
+        sort = self._evidence.sort(layer, thing)
+        n = max(self._evidence.among(sort), 3)
+        pairs = int(np.searchsorted(self._sizes[sort], holders, "right"))
         return max(0.0, math.log2(m * (n * (n - 1) / 2 + 1) / (pairs + 1)))
 
 
@@ -455,6 +464,7 @@ class _Contrast:
         return self._shares[key]
 
 
+_TEXTS = frozenset({"prompt", "skeleton", "document", "entity"})
 _ACTS_AS_ONE = 0.9
 _NAMES = {
     "place": "place",

@@ -117,7 +117,7 @@ def _turns(
         if row_id not in by_id:
             continue
         row = by_id[row_id]
-        text = texts.get(row["prompt"], {})
+        text = texts.get(row["prompt"]) or {}
         names = tuple(dict.fromkeys(name for _, name in sorted(scores[row["prompt"]])))[:3]
         listed.append(
             Turn(

@@ -110,7 +110,8 @@ def timeline(nodes: Sequence[Node], marks: Sequence[Mark], *, width: float = 860
         y = 12 + row * n + row / 2
         body.append(f'<text x="{left - 8}" y="{y + 3.5:.1f}" font-size="10" text-anchor="end">{escape(node.label)}</text>')
         body.append(f'<line x1="{left}" y1="{y:.1f}" x2="{width - 14}" y2="{y:.1f}" stroke="#e3e6ea"/>')
-        body += [_mark(mark.kind, x(mark.time), y) for mark in marks if mark.actor == node.actor]
+        own = sorted((mark for mark in marks if mark.actor == node.actor), key=lambda mark: mark.kind != "turn")
+        body += [_mark(mark.kind, x(mark.time), y) for mark in own]  # pale turns below what must be seen
     step = max(1, round(days / 10))
     for day in range(0, days + 1, step):
         when = start + timedelta(days=day)
