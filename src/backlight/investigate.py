@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float, float | None, str | None], None]
 Judge = Callable[[str, str], bool]
 
-_STEPS = ("describing", "scoring", "concern", "actions", "posts", "linking", "weighing", "judging", "storing")
+_STEPS = ("describing", "scoring", "actions", "posts", "concern", "linking", "weighing", "judging", "storing")
 _DERIVED = ("signals", "actions", "links", "groups", "candidates", "flags", "watches")
 _ROLES = ("prompt", "system", "output")
 
@@ -157,8 +157,6 @@ class _Investigation:
         interactions = ws.run("interactions", self._seen("interactions").select(*_COLUMNS))
         with self._step("scoring"):
             signals = self._scored(texts)
-        with self._step("concern"):
-            concern, added = self._concern(interactions, texts, signals)
         with self._step("actions"):
             acts, hours = self._actions()
         with self._step("posts"):
@@ -166,6 +164,9 @@ class _Investigation:
             matches = wild.match(_outputs(ws, interactions, texts), posts) if posts.num_rows else wild.MATCHES.empty_table()
             found = actions.of_matches(matches.filter(pc.is_in(matches["verdict"], pa.array(["counts", "suggests"]))))
             acts = pa.concat_tables([acts, actions.of_posts(posts, ws.hasher), found])
+        with self._step("concern"):
+            published = frozenset(found["actor"].to_pylist())
+            concern, added = self._concern(interactions, texts, signals, published)
         accounts = len(pc.unique(interactions["account"].drop_null()))
         with self._step("linking"):
             joined = join.join(acts, accounts, ws.run, ws.engine)
@@ -210,12 +211,14 @@ class _Investigation:
             return self._judge is not None and self._judge(behaviour, language)
         return self._scorer is not None and self._scorer.passes_lookalikes(behaviour, language)
 
-    def _concern(self, interactions: pa.Table, texts: pa.Table, signals: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Concern by account, and what each text adds to it."""
+    def _concern(
+        self, interactions: pa.Table, texts: pa.Table, signals: pa.Table, published: frozenset[int]
+    ) -> tuple[pa.Table, pa.Table]:
+        """Concern by account, and what each text adds to it; for accounts whose outputs stand in posts few turns are enough."""
         from backlight.signals.concern import Settings, concern, contributions
 
         scorer = self._scorer
-        settings = Settings(counts=scorer.passes_lookalikes if scorer is not None else None)
+        settings = Settings(counts=scorer.passes_lookalikes if scorer is not None else None, hard=published)
         found = concern(interactions, texts, signals, settings=settings)
         return found, contributions(interactions, texts, signals, settings=settings)
 
