@@ -129,7 +129,7 @@ def test_links_addresses_and_phones_are_reserved_ones(story: Any) -> None:
 
 
 def test_the_planner_is_refused_and_returns_with_results(story: Any) -> None:
-    """The slogan stands in the refused request, in reports two weeks later and in posts of newly made accounts; few others join."""
+    """The slogan stands in the refused request, in reports two weeks later and in posts of newly made accounts."""
     records = story.of("plan")
     tag = next(w for r in records for w in re.findall(r"#\w+", story.asked(r)))
     times = [datetime.fromisoformat(r["startTime"]) for r in records if tag in story.asked(r)]
