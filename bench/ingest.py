@@ -177,11 +177,11 @@ class Run(NamedTuple):
     counts: dict[str, int]
 
 
-def measure(what: str, path: Path) -> Run:
+def measure(what: str, path: Path, bytecode: Path) -> Run:
     """One run in a process of its own, process start included."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = [sys.executable, __file__, "--child", what, "--file", str(path), "--folder", folder]
-        environment = os.environ | {"XDG_CONFIG_HOME": f"{folder}/config"}
+        environment = _environment(bytecode) | {"XDG_CONFIG_HOME": f"{folder}/config"}
         started, peak = time.perf_counter(), 0
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -195,6 +195,11 @@ def measure(what: str, path: Path) -> Run:
         if process.returncode:
             raise SystemExit(f"{what} ended with {process.returncode}")
         return Run(seconds, usage.ru_utime + usage.ru_stime, peak, json.loads(out))
+
+
+def _environment(bytecode: Path) -> dict[str, str]:
+    """With a folder for compiled modules, which an installed program has too, even where the caller's has none."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 def _memory(pid: int) -> int:
@@ -236,17 +241,19 @@ def main() -> None:
         if not path.exists():
             number, unit = float(given.size.rstrip("KMGB")), given.size.lstrip("0123456789.").upper()
             make(path, int(number * {"MB": 1e6, "GB": 1e9}[unit]), given.seed)
-        _compare(path, given.runs)
+        _compare(path, given.runs, folder / "bytecode")
     finally:
         shutil.rmtree(folder)
 
 
-def _compare(path: Path, runs: int) -> None:
+def _compare(path: Path, runs: int, bytecode: Path) -> None:
+    warm = [sys.executable, "-c", "import duckdb, backlight.ingest; from backlight.workspace import Workspace"]
+    subprocess.run(warm, env=_environment(bytecode), check=True)
     size, done = path.stat().st_size, dict[str, list[Run]](duckdb=[], backlight=[])
     print(f"{path.name}: {size / 1e6:,.0f} MB")
     for _ in range(runs):
         for what, held in done.items():
-            run = measure(what, path)
+            run = measure(what, path, bytecode)
             held.append(run)
             print(
                 f"  {what:9} {run.seconds:7.2f} s  {run.counts['stored'] / run.seconds:9,.0f} records/s"

@@ -6,11 +6,12 @@ row stored, 16 a chain, 32 an identifier. Ids are looked up in batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -83,10 +84,12 @@ class Spans:
         """
         if not rows:
             return []
-        named = np.array([_mixed(account, kind, value) for account, kind, value, _, _ in rows], np.int64)
+        accounts, kinds, values, firsts, lasts = zip(*rows, strict=True)
+        numbers = {kind: crc32(kind.encode()) for kind in set(kinds)}
+        named = _mixed_columns(accounts, [numbers[kind] for kind in kinds], values)
         keys, at, codes = np.unique(named, return_index=True, return_inverse=True)
-        last = extremes(codes, np.array([row[4] for row in rows], np.int64), len(keys))[1]
-        first = extremes(codes, np.array([row[3] for row in rows], np.int64), len(keys))[0]
+        last = extremes(codes, np.array(lasts, np.int64), len(keys))[1]
+        first = extremes(codes, np.array(firsts, np.int64), len(keys))[0]
         known, slots = self._slots.find(keys)
         least = 0 if stored else STALE
         told = ~known
@@ -108,6 +111,15 @@ class Spans:
         self._slots.add(keys, np.arange(start, start + len(keys)))
         self._first = np.concatenate([self._first, first])
         self._last = np.concatenate([self._last, last])
+
+
+def _mixed_columns(*columns: Sequence[int]) -> IntArray:
+    """One int64 for each row of columns of keyed hashes; a collision would only drop a repeated statement."""
+    mixed = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        mixed = (mixed ^ np.array(column, np.int64).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return mixed.view(np.int64)
 
 
 def _mixed(*parts: object) -> int:

@@ -10,7 +10,7 @@ Speed: one dictionary lookup per identity, columns as lists that Arrow converts 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ from backlight.normalise import (
     find_urls,
     registrable_domain,
 )
-from backlight.sources import Conversation, Exchange, Parsed, PlatformAccount, Post, Reject
+from backlight.sources import Conversation, Exchange, Item, Parsed, PlatformAccount, Post, Reject
 from backlight.tables import INTERACTIONS, LEVELS, POSTS
 
 ABSENT = b"\0" * 16
@@ -44,7 +44,6 @@ _encode = msgspec.msgpack.Encoder().encode
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 Fact = tuple[int, str, datetime | None, int | None, datetime | None]
-Text = tuple[str | None, str | None, str | None, list[str]]
 Raw = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
 """end_user, user, key, organisation, address, user_agent as a record gives them."""
 
@@ -98,7 +97,7 @@ class Built:
 
     Attributes:
         interactions: rows of the table.
-        blobs: sealed text by interaction, None where there is none, aligned with `interactions`.
+        blobs: sealed text by interaction, null where there is none, aligned with `interactions`.
         months: month of time by interaction.
         chains: keyed hash of each exchange that stands in a request's history, repeats included.
         accounts: every account of the chunk.
@@ -112,8 +111,8 @@ class Built:
     """
 
     interactions: pa.Table = field(default_factory=INTERACTIONS.empty)
-    blobs: list[bytes | None] = field(default_factory=list)
-    months: list[int] = field(default_factory=list)
+    blobs: pa.Array = field(default_factory=lambda: pa.array([], pa.binary()))
+    months: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     chains: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     accounts: list[Sighting] = field(default_factory=list)
     identifiers: list[tuple[int, str, int, int, int]] = field(default_factory=list)
@@ -125,26 +124,18 @@ class Built:
     coverage: dict[str, int] = field(default_factory=dict)
 
 
-class _Columns:
-    """Columns of interactions while they grow."""
+class _Rows:
+    """Interactions while they grow: a tuple a row, in the order of `_COLUMNS`, and the chains of their histories."""
 
     def __init__(self) -> None:
-        self.digest: list[bytes] = []
-        self.chain: list[bytes] = []
-        self.who: list[Identity] = []
-        self.time: list[datetime | None] = []
-        self.conversation: list[int | None] = []
-        self.turn: list[int] = []
-        self.channel: list[str | None] = []
-        self.model: list[str | None] = []
-        self.prompt: list[bytes] = []
-        self.system: list[bytes] = []
-        self.output: list[bytes] = []
-        self.outcome: list[str] = []
-        self.tokens_in: list[int | None] = []
-        self.tokens_out: list[int | None] = []
-        self.payload: list[Text | None] = []
+        self.rows: list[tuple[Any, ...]] = []
         self.chains: list[bytes] = []
+
+
+_COLUMNS = (
+    "digest", "chain", "who", "time", "conversation", "turn", "channel", "model", "prompt", "system", "output", "outcome",
+    "tokens_in", "tokens_out", "text",
+)  # fmt: skip
 
 
 class Turn(msgspec.Struct, gc=False):
@@ -184,38 +175,44 @@ class Builder:
         self._vouched: tuple[str, ...] = ()
         self._source = ""
 
-    def build(self, source: str, vouched: tuple[str, ...], parsed: Parsed, wanted: frozenset[int] | None = None) -> Built:
+    def build(
+        self, source: str, vouched: tuple[str, ...], parts: Iterable[Parsed], wanted: frozenset[int] | None = None
+    ) -> Built:
         """The rows of a chunk.
 
         Args:
             source: name of the format.
             vouched: levels that the host vouches for.
-            parsed: what the reader made of the chunk.
+            parts: what the reader made of the chunk, little by little: items that are done with are freed, and their
+                memory, still in the processor's cache, is used for the next ones.
             wanted: None, or chains of history: then only rows of these exchanges are built, and nothing else.
         """
         self._begin(source, vouched)
-        built = Built(rejects=[] if wanted is not None else parsed.rejects)
-        columns, posts = _Columns(), list[Post]()
-        seen: set[int] = set()
-        for item in parsed.items:
+        built, rows, posts, seen = Built(), _Rows(), list[Post](), set[int]()
+        for parsed in parts:
+            if wanted is None:
+                built.rejects += parsed.rejects
+                self._take(parsed.items, rows, posts, built)
+            else:
+                for item in parsed.items:
+                    if isinstance(item, Exchange):
+                        self._history(item, rows, wanted, seen)
+        self._interactions(rows, built, from_history=wanted is not None)
+        self._posts(posts, built)
+        return built
+
+    def _take(self, items: Sequence[Item], rows: _Rows, posts: list[Post], built: Built) -> None:
+        for item in items:
             if isinstance(item, Exchange):
-                if wanted is None:
-                    self._exchange(item, columns, built)
-                else:
-                    self._history(item, columns, wanted, seen)
-            elif wanted is not None:
-                continue
+                self._exchange(item, rows, built)
             elif isinstance(item, Conversation):
-                self._conversation(item, columns, built)
+                self._conversation(item, rows, built)
             elif isinstance(item, Post):
                 posts.append(item)
             elif isinstance(item, PlatformAccount):
                 self._fact(item, built)
             else:  # identifiers are settled by the parent, which knows the accounts they belong to
-                raise TypeError(f"a {type(item).__name__} among the items of {source}")
-        self._interactions(columns, built, from_history=wanted is not None)
-        self._posts(posts, built)
-        return built
+                raise TypeError(f"a {type(item).__name__} among the items of {self._source}")
 
     def _begin(self, source: str, vouched: tuple[str, ...]) -> None:
         if vouched != self._vouched or len(self._identities) > _CACHED:
@@ -269,14 +266,13 @@ class Builder:
 
     # --- exchanges and conversations
 
-    def _exchange(self, item: Exchange, columns: _Columns, built: Built) -> None:
+    def _exchange(self, item: Exchange, rows: _Rows, built: Built) -> None:
         who = self._identity(item)
         if who.excluded:
             built.excluded += 1
             return
-        chained, history = self._hasher.digest, columns.chains
-        chain = who.digest
-        said: list[bytes] = []
+        chained, history = self._hasher.digest, rows.chains
+        said = [who.digest]
         system: list[str] = []
         earlier: list[str] = []
         prompt: str | None = None
@@ -285,9 +281,8 @@ class Builder:
             role, text = message.role, message.text
             if role == "user":
                 if last == "assistant" and turns:
-                    chain = chained("chain", chain + b"".join(said))
-                    history.append(chain)
-                    said = []
+                    said = [chained("chain", b"".join(said))]
+                    history += said
                 elif prompt and last != "assistant":
                     earlier.append(prompt)
                 prompt = text
@@ -298,29 +293,23 @@ class Builder:
                 system.append(text)
             else:
                 earlier.append(text)
-            said += (text.strip().encode("utf-8", "surrogatepass"), _MARKS[role])
+            said += (text.strip().encode(), _MARKS[role])
             last = role
-        if item.output:
-            said.append(item.output.strip().encode("utf-8", "surrogatepass"))
-        said.append(_MARKS["assistant"])
-        chain = chained("chain", chain + b"".join(said))
+        said += ((item.output or "").strip().encode(), _MARKS["assistant"])
+        chain = chained("chain", b"".join(said))
         turn = Turn(max(turns - 1, 0), item.time, prompt, item.output, earlier, chain)
-        self._row(item, who, turn, "\n\n".join(system), columns)
-        columns.tokens_in.append(item.tokens_in)
-        columns.tokens_out.append(item.tokens_out)
+        self._row(item, who, turn, "\n\n".join(system), rows, tokens=(item.tokens_in, item.tokens_out))
 
-    def _conversation(self, item: Conversation, columns: _Columns, built: Built) -> None:
+    def _conversation(self, item: Conversation, rows: _Rows, built: Built) -> None:
         who = self._identity(item)
         system, turns = self._turns(item, who)
         if who.excluded:
             built.excluded += len(turns)
             return
         for turn in turns:
-            self._row(item, who, turn, system, columns)
-            columns.tokens_in.append(None)
-            columns.tokens_out.append(None)
+            self._row(item, who, turn, system, rows)
 
-    def _history(self, item: Exchange, columns: _Columns, wanted: frozenset[int], seen: set[int]) -> None:
+    def _history(self, item: Exchange, rows: _Rows, wanted: frozenset[int], seen: set[int]) -> None:
         """Rows of wanted exchanges that stand in this request's history, at the request's time: not later than."""
         who = self._identity(item)
         if who.excluded:
@@ -331,14 +320,11 @@ class Builder:
             if chain in wanted and chain not in seen:
                 seen.add(chain)
                 turn.time = item.time
-                self._row(item, who, turn, system, columns, from_history=True)
-                columns.tokens_in.append(None)
-                columns.tokens_out.append(None)
+                self._row(item, who, turn, system, rows, from_history=True)
 
     def _turns(self, item: Exchange | Conversation, who: Identity) -> tuple[str, list[Turn]]:
         """The system prompt, and each user turn with its answer: the last assistant message before the next user turn."""
-        chain = who.digest
-        said: list[bytes] = []
+        said = [who.digest]
         system: list[str] = []
         before: list[str] = []  # what stands before the first user turn, such as a greeting
         turns: list[Turn] = []
@@ -348,8 +334,8 @@ class Builder:
             turn = turns[-1] if turns else None
             if role == "user" and (turn is None or last == "assistant"):
                 if turn is not None:
-                    chain = turn.chain = self._hasher.digest("chain", chain + b"".join(said))
-                    said = []
+                    turn.chain = self._hasher.digest("chain", b"".join(said))
+                    said = [turn.chain]
                 turns.append(Turn(len(turns), message.time or item.time, text, None, before, b""))
                 before = []
             elif turn is None:
@@ -361,12 +347,12 @@ class Builder:
                 turn.prompt, turn.time = text, message.time or turn.time
             else:
                 turn.earlier.append(text)
-            said += (text.strip().encode("utf-8", "surrogatepass"), _MARKS[role])
+            said += (text.strip().encode(), _MARKS[role])
             last = role
         if not turns:
             turns.append(Turn(0, item.time, None, before.pop() if before else None, before, b""))
         end = b"" if last == "assistant" else _MARKS["assistant"]
-        turns[-1].chain = self._hasher.digest("chain", chain + b"".join(said) + end)
+        turns[-1].chain = self._hasher.digest("chain", b"".join(said) + end)
         return "\n\n".join(system), turns
 
     def _row(
@@ -375,98 +361,81 @@ class Builder:
         who: Identity,
         turn: Turn,
         system: str,
-        columns: _Columns,
+        rows: _Rows,
         *,
+        tokens: tuple[int | None, int | None] = (None, None),
         from_history: bool = False,
     ) -> None:
         """One row. What its digest covers decides what counts as the same record: see the comment inside."""
         digest = self._hasher.digest
-        prompt, output = turn.prompt, turn.output
+        prompt, output, chain = turn.prompt, turn.output, turn.chain
         conversation = self._conversation_id(item.conversation)
         if from_history:  # the same exchange, whichever later request shows it
-            columns.digest.append(digest("history", turn.chain))
+            key = digest("history", chain)
         else:  # source, its record id, and the record: who, when, what (in the chain), and what the provider said of it
-            tokens = (item.tokens_in, item.tokens_out) if isinstance(item, Exchange) else (turn.number,)
-            record = (self._source, item.record_id, item.time, conversation, item.model, item.channel, item.outcome, tokens)
-            columns.digest.append(digest("interaction", _encode(record) + who.mark + turn.chain))
-        columns.chain.append(turn.chain)
-        columns.who.append(who)
-        columns.time.append(turn.time)
-        columns.conversation.append(conversation)
-        columns.turn.append(turn.number)
-        columns.channel.append(item.channel)
-        columns.model.append(item.model)
-        columns.outcome.append("unknown" if from_history else item.outcome)
-        columns.prompt.append(digest("text", prompt) if prompt else ABSENT)
-        columns.system.append(digest("text", system) if system else ABSENT)
-        columns.output.append(digest("text", output) if output else ABSENT)
-        columns.payload.append((prompt, system, output, turn.earlier) if prompt or system or output else None)
+            record = (self._source, item.record_id, item.time, conversation, item.model, item.channel, item.outcome)
+            key = digest("interaction", _encode((*record, *tokens, turn.number)) + who.mark + chain)
+        rows.rows.append((
+            key, chain, who, turn.time, conversation, turn.number, item.channel, item.model,
+            digest("text", prompt) if prompt else ABSENT, digest("text", system) if system else ABSENT,
+            digest("text", output) if output else ABSENT, "unknown" if from_history else item.outcome, *tokens,
+            (prompt, system, output, turn.earlier) if prompt or system or output else None,
+        ))  # fmt: skip
 
     # --- columns
 
-    def _interactions(self, columns: _Columns, built: Built, *, from_history: bool) -> None:
-        if not columns.digest:
-            built.chains = _ids(columns.chains)
+    def _interactions(self, rows: _Rows, built: Built, *, from_history: bool) -> None:
+        built.chains = _ids(rows.chains)
+        if not rows.rows:
             return
-        who = columns.who
-        times = pa.array(columns.time, pa.timestamp("us", "UTC"))
-        ids, accounts = _ids(columns.digest), [w.account for w in who]
-        rows = len(who)
-        named = {
-            "id": pa.array(ids),
-            "digest": pa.array(columns.digest, pa.binary()),
-            "chain": pa.array(_ids(columns.chain)),
-            "from_history": pa.array(np.full(rows, from_history)),
-            "source": pa.array([self._source]).take(pa.array(np.zeros(rows, np.int32))),
-            "account": pa.array(accounts, pa.int64()),
-            "level": pa.array([w.level for w in who]),
-            "key": pa.array([w.key for w in who], pa.int64()),
-            "tenant": pa.array([w.tenant for w in who], pa.int64()),
-            "conversation": pa.array(columns.conversation, pa.int64()),
-            "turn": pa.array(columns.turn, pa.int32()),
+        held: dict[str, Any] = dict(zip(_COLUMNS, zip(*rows.rows, strict=True), strict=True))
+        who: Sequence[Identity] = held["who"]
+        times = pa.array(held["time"], pa.timestamp("us", "UTC"))
+        ids, count = _ids(held["digest"]), len(who)
+        named = held | {
+            "id": ids,
+            "chain": _ids(held["chain"]),
+            "from_history": pa.repeat(from_history, count),
+            "source": pa.repeat(self._source, count),
+            "account": [w.account for w in who],
+            "level": [w.level for w in who],
+            "key": [w.key for w in who],
+            "tenant": [w.tenant for w in who],
             "time": times,
             "day": times.cast(pa.timestamp("us")).cast(pa.date32(), safe=False),
-            "channel": pa.array(columns.channel, pa.string()),
-            "model": pa.array(columns.model, pa.string()),
-            "prompt": _nullable(columns.prompt),
-            "system": _nullable(columns.system),
-            "output": _nullable(columns.output),
-            "outcome": pa.array(columns.outcome),
-            "tokens_in": pa.array(columns.tokens_in, pa.int64()),
-            "tokens_out": pa.array(columns.tokens_out, pa.int64()),
         }
-        built.interactions = pa.table(named, schema=INTERACTIONS.arrow)
-        built.chains = _ids(columns.chains)
+        named |= {name: _nullable(held[name]) for name in ("prompt", "system", "output")}
+        columns = [pa.array(named[column.name], column.type) for column in INTERACTIONS.arrow]
+        built.interactions = pa.table(columns, schema=INTERACTIONS.arrow)
         micros = np.asarray(times.cast(pa.int64()).fill_null(NO_TIME))
-        self._seal(columns, ids, micros, built)
+        self._seal(held, ids, micros, built)
         self._sightings(who, micros, built)
         built.coverage = _coverage(built.interactions, who)
 
-    def _seal(self, columns: _Columns, ids: IntArray, micros: IntArray, built: Built) -> None:
+    def _seal(self, held: Mapping[str, Any], ids: IntArray, micros: IntArray, built: Built) -> None:
         """Sealed text by row. A system prompt is sealed once an account and month of the chunk, with its first row."""
         built.months = months_of(micros)
+        months = built.months.tolist()
+        owners = [identity.account or 0 for identity in held["who"]]
         placed: set[tuple[int, int, bytes]] = set()
-        rows: list[int] = []
         payloads: list[bytes] = []
         where: list[int] = []
-        for n, text in enumerate(columns.payload):
+        for n, text in enumerate(held["text"]):
             if text is None:
                 continue
             prompt, system, output, earlier = text
             if system:
-                place = (columns.who[n].account or 0, built.months[n], columns.system[n])
+                place = (owners[n], months[n], held["system"][n])
                 if place in placed:
                     system = None
                 placed.add(place)
             where.append(n)
             payloads.append(_encode({"p": prompt, "s": system or None, "o": output, "e": earlier}))
-        rows = ids[where].tolist()
-        accounts = [columns.who[n].account or 0 for n in where]
-        sealed = self._vault.seal_many(rows, accounts, [built.months[n] for n in where], payloads)
-        blobs: list[bytes | None] = [None] * len(columns.payload)
+        sealed = self._vault.seal_many(ids[where].tolist(), [owners[n] for n in where], [months[n] for n in where], payloads)
+        blobs: list[bytes | None] = [None] * len(owners)
         for n, blob in zip(where, sealed, strict=True):
             blobs[n] = blob
-        built.blobs = blobs
+        built.blobs = pa.array(blobs, pa.binary())
 
     def _sightings(self, who: Sequence[Identity], micros: IntArray, built: Built) -> None:
         """Accounts and identifiers of the chunk, each with its first and last time."""
@@ -559,11 +528,10 @@ def _nullable(digests: Sequence[bytes]) -> pa.Array:
     return pa.array(ids, mask=ids == 0)
 
 
-def months_of(micros: IntArray) -> list[int]:
-    """Year * 12 + month - 1 of times in microseconds; 0 where unknown."""
+def months_of(micros: IntArray) -> IntArray:
+    """Months of times in microseconds, as year * 12 + month - 1; 0 where unknown."""
     months = micros.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64) + 1970 * 12
-    known: list[int] = np.where(micros == NO_TIME, 0, months).tolist()
-    return known
+    return np.where(micros == NO_TIME, 0, months)
 
 
 def earliest(a: int, b: int) -> int:

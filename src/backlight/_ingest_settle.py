@@ -145,16 +145,20 @@ class Settler:
         if settled.renamed:
             blobs = self._resealed(rows, built, settled.renamed)
             rows = _renumbered(rows, settled.renamed)
-        kept = np.flatnonzero(settled.fresh)
-        fresh = rows.take(pa.array(kept))
+        kept = pa.array(np.flatnonzero(settled.fresh))
+        fresh = rows.take(kept)
         batch.put("interactions", fresh)
-        accounts = rows.column("account").to_pylist()
-        new_ids = rows.column("id").to_pylist()
-        batch.vault += [
-            (new_ids[n], "exchange", accounts[n] or 0, built.months[n], blob)
-            for n in kept.tolist()
-            if (blob := blobs[n]) is not None
-        ]
+        sealed = pa.table(
+            {
+                "row": fresh.column("id"),
+                "kind": pa.repeat("exchange", len(kept)),
+                "account": fresh.column("account").fill_null(0),
+                "month": pa.array(built.months, pa.int32()).take(kept),
+                "blob": blobs.take(kept),
+            },
+            schema=VAULT.arrow,
+        )
+        batch.put("vault", sealed.filter(sealed.column("blob").is_valid()))
         self._take_chains(fresh, history)
         batch.counts.read += len(kept) if history else rows.num_rows
         batch.counts.stored += len(kept)
@@ -184,15 +188,15 @@ class Settler:
             self._owners.add(borrowed.interactions.column("id").to_numpy(), np.full(borrowed.interactions.num_rows, owner))
         batch.counts.repeated += len(built.chains) - stored
 
-    def _resealed(self, rows: pa.Table, built: Built, renamed: dict[int, bytes]) -> list[bytes | None]:
+    def _resealed(self, rows: pa.Table, built: Built, renamed: dict[int, bytes]) -> pa.Array:
         """The sealed texts, those of renamed rows sealed for their new id."""
-        sealed, vault = list(built.blobs), self._ws.vault
+        sealed, vault = built.blobs.to_pylist(), self._ws.vault
         for n, digest in renamed.items():
-            blob, account, month = sealed[n], rows.column("account")[n].as_py() or 0, built.months[n]
+            blob, account, month = sealed[n], rows.column("account")[n].as_py() or 0, int(built.months[n])
             if blob is not None:
                 payload = vault.open(rows.column("id")[n].as_py(), account, month, blob)
                 sealed[n] = vault.seal(number(digest), account, month, payload)
-        return sealed
+        return pa.array(sealed, pa.binary())
 
     def superseded(self) -> tuple[list[int], dict[int, int]]:
         """Rows known from history whose own record came later, and how many of them each file of this run had stored."""
@@ -228,6 +232,8 @@ class Settler:
         batch.vault += self._sealed("author", new.tolist(), payloads)
 
     def _facts(self, built: Built, source: str, batch: Batch) -> None:
+        if not built.facts:
+            return
         fresh: list[Fact] = []
         for fact in built.facts:
             key = fact_id(fact)
@@ -269,11 +275,10 @@ class Settler:
 
     def _spans(self, spans: Spans, source: str, batch: Batch) -> list[int]:
         told = self._known.spans.moved(spans)
-        rows = [
-            dict(zip(IDENTIFIERS.arrow.names, (*spans[n][:3], _time(spans[n][3]), _time(spans[n][4]), source), strict=True))
-            for n in told
-        ]
-        batch.put("identifiers", IDENTIFIERS.rows(rows))
+        if told:
+            account, kind, value, first, last = zip(*(spans[n] for n in told), strict=True)
+            columns = [account, kind, value, _times(first), _times(last), [source] * len(told)]
+            batch.put("identifiers", pa.table(columns, schema=IDENTIFIERS.arrow))
         return told
 
     def claims(self, claims: Iterable[tuple[Reject, Identifier]], place: str, source: str, batch: Batch) -> None:

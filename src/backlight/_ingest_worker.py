@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,13 +21,16 @@ from backlight._vault import Vault
 from backlight.errors import RecordError
 from backlight.hashing import Hasher
 from backlight.normalise import Pseudonyms
-from backlight.sources import FORMATS, Chunk, Context, Format, Parsed, Raw, chunks
+from backlight.sources import FORMATS, Chunk, Context, Parsed, Raw, chunks
 
 LONG = 64 << 20
 """A piece of more bytes is one that a very long line made; it is read in smaller steps."""
 
 CHUNK = 16 << 20
 """Bytes of a piece."""
+
+BLOCK = 1 << 20
+"""Bytes that are parsed and built at once: what fits the processor's cache."""
 
 _COLLECT = 16
 _LINE_FEED = 0x0A
@@ -91,38 +95,42 @@ class _Span:
 
 def perform(task: Task, builder: Builder, wanted: frozenset[int] | None = None) -> Done:
     """Read, parse and build one task."""
+    form, context, lines = FORMATS[task.format], task.context, _Lines()
     if task.records is not None:
-        parsed, lines = FORMATS[task.format].parse_records(task.records, task.context), 0
+        parts: Iterable[Parsed] = [form.parse_records(task.records, context)]
     else:
-        parsed, lines = _parse_lines(task)
-    return Done(builder.build(task.format, task.vouched, parsed, wanted), lines)
+        parts = (form.parse_lines(chunk, context) for chunk in lines.counted(_chunks(task)))
+    return Done(builder.build(task.format, task.vouched, parts, wanted), lines.count)
 
 
-def _parse_lines(task: Task) -> tuple[Parsed, int]:
-    form = FORMATS[task.format]
-    if task.path is not None and task.end - task.start >= LONG:
-        return _parse_long(form, task, task.path)
-    data = task.data if task.path is None else _read(task.path, task.start, task.end)
-    parsed = form.parse_lines(Chunk(task.start, data, 1, len(data), task.wrong), task.context)
-    # bytes.count looks at one byte after the other
-    return parsed, 1 if task.wrong else int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE_FEED))
+class _Lines:
+    """Counts lines as chunks of them go by."""
+
+    count = 0
+
+    def counted(self, pieces: Iterable[tuple[bytes, int, RecordError | None]]) -> Iterator[Chunk]:
+        """The chunks of bytes, each with the number of its first line and with its length."""
+        for data, length, wrong in pieces:
+            yield Chunk(0, data, self.count + 1, length, wrong)
+            # bytes.count would look at one byte after the other
+            self.count += 1 if wrong else int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE_FEED))
 
 
-def _read(path: str, start: int, end: int) -> bytes:
-    with Path(path).open("rb") as file:
-        file.seek(start)
-        return file.read(end - start)
-
-
-def _parse_long(form: Format, task: Task, path: str) -> tuple[Parsed, int]:
-    """A piece with a line that is very long: read in steps, and that line is a reject."""
-    parsed, line = Parsed([], []), 1
-    for piece in chunks(_Span(path, task.start, task.end), CHUNK):
-        part = form.parse_lines(piece, task.context)
-        parsed.items += part.items
-        parsed.rejects += part.rejects
-        line = piece.next_line
-    return parsed, line - 1
+def _chunks(task: Task) -> Iterator[tuple[bytes, int, RecordError | None]]:
+    """The lines of a task in small chunks: bytes, true length, what is wrong with them."""
+    if task.wrong is not None:
+        yield task.data, len(task.data), task.wrong
+    elif task.path is not None and task.end - task.start >= LONG:  # a line so long that it is not held whole
+        for chunk in chunks(_Span(task.path, task.start, task.end), CHUNK):
+            yield chunk.data, chunk.length, chunk.wrong
+    else:
+        with io.BytesIO(task.data) if task.path is None else Path(task.path).open("rb") as file:
+            left = len(task.data) if task.path is None else task.end - file.seek(task.start)
+            while left and (data := file.read(min(BLOCK, left))):
+                if not data.endswith(b"\n"):
+                    data += file.readline(left - len(data))
+                left -= len(data)
+                yield data, len(data), None
 
 
 def main() -> None:

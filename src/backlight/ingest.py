@@ -19,6 +19,7 @@ new rows from known ones and commits. Memory does not grow with the input, but f
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def drain(ws: Workspace, folder: str | Path) -> IngestReport:
         spool.hand_over_left(folder)
         for segment in spool.segments(folder):
             parsed = _segment(segment, ws)
-            build = partial(builder.build, GUARD, ws.settings.vouched_for(GUARD), parsed)
+            build = partial(builder.build, GUARD, ws.settings.vouched_for(GUARD), [parsed])
             built = build()
             batch = settler.chunk(built, build, GUARD, f"spool-{segment.stem}")
             ws.commit(batch.joined(), source="spool", offset={"segment": segment.stem}, counts=asdict(batch.counts))
@@ -551,6 +552,12 @@ def _remove_superseded(ws: Workspace, rows: list[int]) -> None:
 
 # --- processes and threads
 
+_WORKER_SETTINGS = {
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's threads would only wait, busily
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),  # memory of one piece serves the next: do not give it back in between
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
+    "MALLOC_TOP_PAD_": str(32 << 20),
+}
 _WORKER = "from backlight._ingest_worker import main; main()"
 
 
@@ -562,10 +569,11 @@ class _Pool:
 
     def __init__(self, opening: Opening, stack: ExitStack) -> None:
         self._free: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        environment = _WORKER_SETTINGS | os.environ
         for _ in range(WORKERS):
             ours, theirs = Pipe()
             command = [sys.executable, "-P", "-c", _WORKER, str(theirs.fileno())]
-            process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+            process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=environment)
             theirs.close()
             stack.callback(_end, process, ours)
             ours.send(opening)
