@@ -116,18 +116,18 @@ def _turns(
     for row_id in wanted:
         if row_id not in by_id:
             continue
-        row = by_id[row_id]
-        text = texts.get(row["prompt"]) or {}
-        names = tuple(dict.fromkeys(name for _, name in sorted(scores[row["prompt"]])))[:3]
+        turn = by_id[row_id]
+        text = texts.get(turn["prompt"]) or {}
+        names = tuple(dict.fromkeys(name for _, name in sorted(scores[turn["prompt"]])))[:3]
         listed.append(
             Turn(
                 tables.show_id("interaction", row_id),
-                labels[row["account"]],
-                row["time"],
+                labels[turn["account"]],
+                turn["time"],
                 text.get("language") or "und",
                 text.get("instruction_words") or 0,
                 text.get("document_words") or 0,
-                row["outcome"] or "unknown",
+                turn["outcome"] or "unknown",
                 names,
             )
         )
