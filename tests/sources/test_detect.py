@@ -38,10 +38,11 @@ def told(data: bytes) -> tuple[str | None, float, str]:
         (b"\xef\xbb\xbf" + jsonl(CHAT), "jsonl"),
         (json.dumps([CHAT, CHAT], indent=2).encode(), "json"),
         (json.dumps(CHAT, indent=2).encode(), "json"),
-        (gzip.compress(jsonl(CHAT)), "jsonl"),
+        (gzip.compress(jsonl(CHAT), mtime=0), "jsonl"),
         (zstandard.compress(json.dumps([CHAT]).encode()), "json"),
         (jsonl(CHAT).decode().encode("utf-16"), "jsonl"),
     ],
+    ids=["lines", "byte order mark", "array", "object", "gzip", "zstd", "utf-16"],
 )
 def test_containers_are_told_apart_by_content(data: bytes, container: str) -> None:
     """JSONL, an array, one object over many lines; packed or with a mark."""
