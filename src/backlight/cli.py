@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=words, standalone_mode=True)
     except BacklightError as error:
-        if "--json" in words:
+        if "--json" in words and not isinstance(error, CheckFailed):  # a check falls short after its document is printed
             print(json.dumps({"error": {"wrong": error.wrong, "expected": error.expected, "todo": error.todo}}))
         err.print(f"backlight: {plain(str(error))}", markup=False)
         sys.exit(error.exit_code)
