@@ -91,6 +91,28 @@ def test_dealt_real_chats_yield_no_candidate(rule: Rule, shared_data: Path, tmp_
         assert sum(row["rejected"] for row in ingest(ws, [str(tmp_path / "dealt.jsonl")]).as_dict()["files"]) == 0
         investigate(ws)
         document = candidates_document(ws)
+        linked = _linked(ws)
+        reuse = {n: _numbers(ws, n, rule(random.Random(7), given), given) for n in _reused(given)}
     assert len(given) > 3_000 and document["candidates"] == []
     if rule is one_first_prompt_each:
-        assert len(document["cohorts"]) + len(document["groups"]) >= 13
+        assert len(reuse) == 13
+        # All who were dealt a prompt share it; at least nine of ten of them stand together in one cohort or crowd.
+        assert [n for n, users in reuse.items() if max(len(users & group) for group in linked) < 0.9 * len(users)] == []
+
+
+def _linked(ws: Workspace) -> list[set[int]]:
+    """The accounts of every cohort and of every crowd."""
+    cohorts = ws.run("cohorts", ws.table("candidates")).to_pylist()
+    crowds = ws.run("crowds", ws.table("groups")).to_pylist()
+    found = [{*row["core"], *row["associated"]} for row in cohorts if row["kind"] == "cohort"]
+    return found + [set(row["actors"]) for row in crowds]
+
+
+def _reused(given: list[Chat]) -> list[str]:
+    return list(dict.fromkeys(chat[1] for chat in given if chat[0].startswith("kura")))
+
+
+def _numbers(ws: Workspace, prompt: str, accounts: list[int], given: list[Chat]) -> set[int]:
+    """The pseudonyms of the accounts that were dealt chats of a prompt."""
+    users = {f"u{account}" for account, chat in zip(accounts, given, strict=True) if chat[1] == prompt}
+    return {ws.pseudonyms.account("user", user)[0] for user in users}

@@ -21,8 +21,8 @@ def test_every_test_says_what_it_holds() -> None:
     assert [name for name, node in functions("tests") if node.name.startswith("test_") and not ast.get_docstring(node)] == []
 
 
-def test_public_functions_are_typed_and_told() -> None:
-    """Each public function has a return type and, outside of protocols' bodies, a docstring."""
+def test_public_functions_are_typed() -> None:
+    """Each public function has a return type."""
     public = [(name, node) for name, node in functions("src") if not node.name.startswith("_")]
     assert [name for name, node in public if node.returns is None] == []
 
@@ -36,4 +36,4 @@ def test_no_file_is_over_800_lines() -> None:
 def test_functions_stay_short() -> None:
     """95 of 100 functions have 60 lines or fewer, and half have 10 or fewer."""
     lengths = sorted(node.end_lineno - node.lineno + 1 for _, node in functions("src") if node.end_lineno)
-    assert lengths[int(len(lengths) * 0.95)] <= 60 and lengths[len(lengths) // 2] <= 12
+    assert lengths[int(len(lengths) * 0.95)] <= 60 and lengths[len(lengths) // 2] <= 10

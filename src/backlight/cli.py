@@ -35,7 +35,9 @@ app = typer.Typer(
 key_app = typer.Typer(help="The workspace's keys: rotate, back up.", no_args_is_help=True)
 behaviours_app = typer.Typer(help="What operators are seen to do: list, show, test.", no_args_is_help=True)
 policy_app = typer.Typer(help="Rules for what the guard does: check.", no_args_is_help=True)
+retain_app = typer.Typer(help="Retention: make old text unreadable.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
+app.add_typer(retain_app, name="retain")
 app.add_typer(behaviours_app, name="behaviours")
 app.add_typer(policy_app, name="policy")
 
@@ -175,7 +177,8 @@ def investigate(
     report: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find candidates for operations: score, link, weigh, and apply the two keys."""
+    """Find candidates for operations: take in what the guard recorded, score, link, weigh, and apply the two keys."""
+    from backlight.ingest import drain
     from backlight.ingest import ingest as read
     from backlight.investigate import investigate as find
 
@@ -186,6 +189,7 @@ def investigate(
             if given
         ]
         ingested = [read(ws, given, format=fmt, mapping=m, progress=advance) for given, fmt, m in reads]
+        ingested.append(drain(ws, ws.path / "spool"))
         findings = find(ws, progress=advance)
         document = findings.as_dict() | {"files": [row for one in ingested for row in one.as_dict()["files"]]}
         if report:
@@ -407,6 +411,20 @@ def erase(
     with _open(workspace) as ws, Memory(ws.path / "guard" / "memory.sqlite") as memory, ws.writing():
         ws.erasers = (memory.erase,)
         out.print(plain(str(ws.erase(account, reason=reason, who=_who()))), markup=False, soft_wrap=True)
+
+
+@retain_app.callback()
+def _retain() -> None:
+    """Keep `run` a command of its own: typer would fold a single one into its group."""
+
+
+@retain_app.command("run")
+def retain_run(workspace: Where = None) -> None:
+    """Make text and rejected bytes older than the setting `retain_text_days` unreadable, by whole months."""
+    with _open(workspace) as ws:
+        if ws.settings.retain_text_days is None:
+            raise RequestError("nothing says how long text is kept", "`retain_text_days` in backlight.yaml")
+        out.print(f"{ws.retain(who=_who()):,} sealed items are gone. Replace key backups kept elsewhere.", markup=False)
 
 
 @key_app.command("rotate")

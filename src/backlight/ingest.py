@@ -546,8 +546,7 @@ def _remove_superseded(ws: Workspace, rows: list[int]) -> None:
     """Delete rows by id, with their sealed text."""
     for start in range(0, len(rows), _DELETE_AT_ONCE):
         listed = ", ".join(map(str, sorted(rows[start : start + _DELETE_AT_ONCE])))
-        ws._lake.commit({}, delete={"interactions": f"id IN ({listed})", "vault": f"row IN ({listed})"}, source="superseded")
-    ws.refresh()
+        ws.commit({}, delete={"interactions": f"id IN ({listed})", "vault": f"row IN ({listed})"}, source="superseded")
 
 
 # --- processes and threads

@@ -380,14 +380,15 @@ class Workspace:
                 self._unlock()
 
     def commit(
-        self, tables: Mapping[str, pa.Table], *, replace: Collection[str] = (), source: str = "",
-        offset: Mapping[str, Any] | None = None, counts: Mapping[str, int] | None = None,
+        self, tables: Mapping[str, pa.Table], *, replace: Collection[str] = (), delete: Mapping[str, str] | None = None,
+        source: str = "", offset: Mapping[str, Any] | None = None, counts: Mapping[str, int] | None = None,
     ) -> int:  # fmt: skip
         """Write one batch, whole or not at all, and return the data version it made, which is pinned.
 
         Args:
             tables: rows by table, appended; columns that are left out are null.
             replace: derived tables whose rows are put in place of all others.
+            delete: by table, an SQL condition on ids or times; the lake's log keeps it, so no text and no raw identity.
             source: what the batch was read from; no path that names a person.
             offset: how far the source is read; `progress` gives it back.
             counts: what was counted, such as {"stored": 10}.
@@ -398,7 +399,7 @@ class Workspace:
         """
         self._require_lock()
         try:
-            self._lake.commit(tables, overwrite=replace, source=source, offset=offset, counts=counts)
+            self._lake.commit(tables, overwrite=replace, delete=delete, source=source, offset=offset, counts=counts)
         finally:
             # A batch that was taken back leaves a commit record of its own.
             self.refresh()

@@ -47,14 +47,10 @@ def render(report: Report) -> str:
 
 
 def _pictures(view: CandidateView) -> Mapping[str, Markup]:
-    families: dict[str, float] = {}
-    for evidence in view.document["evidence"]:
-        families.setdefault(evidence["family"], 0.0)
-    per_family = view.document.get("family_bits") or families
     return {
         "network": svg.network(view.nodes, view.edges),
         "timeline": svg.timeline(view.nodes, view.marks),
-        "bits": svg.bits(per_family, view.document.get("prior_bits")),
+        "bits": svg.bits(view.document["family_bits"], view.document["prior_bits"]),
     }
 
 
