@@ -139,6 +139,7 @@ def test_links_are_found_in_sentences_of_every_script() -> None:
 def test_hashtags_and_handles_are_found_where_they_are_meant() -> None:
     """Not inside words, addresses or links, and not of digits alone."""
     assert find_hashtags("#A ＃日本 a#b #1 http://x.example/#part #Été_2 #A") == ["a", "日本", "été_2", "a"]
+    assert find_hashtags("C#编程 本周#Harbor ขอ#Songkran #话题#今天") == ["harbor", "songkran", "话题"]
     assert find_handles("@A.b, x@y.example @u@host.example ＠c") == ["a.b", "u@host.example", "c"]
     assert canonical_hashtag("#Été_2") == "été_2"
     assert canonical_handle("＠Some_One ") == "some_one"

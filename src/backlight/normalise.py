@@ -34,7 +34,9 @@ _LINK = re2.compile(
     rf"|\b(?:[\p{{L}}\p{{N}}][\p{{L}}\p{{N}}\-]*\.)+(?:(?:{_ENDINGS})\b|[a-z]{{2,24}}/){_TAIL})"
 )
 _MENTION = re2.compile(r"(?:^|[^\p{L}\p{N}_.+\-@/])(@[\p{L}\p{N}_][\p{L}\p{N}_.\-]*(?:@[\p{L}\p{N}\-.]+)?)")
-_HASHTAG = re2.compile(r"(?:^|[^\p{L}\p{N}_&/#])[#＃]([\p{N}_]*[\p{L}][\p{L}\p{M}\p{N}_]*)")
+# After a letter a sign begins no tag (C#, a#b), but scripts without spaces put it there; #话题# is closed by a second sign.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_HASHTAG = re2.compile(rf"(?:^|[^\p{{L}}\p{{N}}_&/#]|[{_UNSPACED}])[#＃]([\p{{N}}_]*[\p{{L}}][\p{{L}}\p{{M}}\p{{N}}_]*)[#＃]?")
 _TAG = r"#[\p{N}_]*\p{L}[\p{L}\p{M}\p{N}_]*"
 _TAGS_FIRST = re2.compile(rf"^(?:[^\p{{L}}\p{{N}}#]*{_TAG})+(?:[^\p{{L}}\p{{M}}\p{{N}}_#]|$)")
 _TAGS_LAST = re2.compile(

@@ -71,6 +71,24 @@ def test_names_in_scripts_without_capitals(text: str, value: str) -> None:
     assert value in slogan_candidates("今天我们都在说绿港崛起这个词")
 
 
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("本周#HarborRising话题由我方带动", ["harborrising", "harborrising话题由我方带动"]),
+        ("今は#HarborRisingが話題", ["harborrising", "harborrisingが話題"]),
+        ("ขอ#HarborRisingปีใหม่", ["harborrising", "harborrisingปีใหม่"]),
+        ("#HarborRising는 좋은", ["harborrising", "harborrising는"]),
+        ("#ГолосДвора来吧", ["голосдвора", "голосдвора来吧"]),
+        ("#AIイラスト", ["aiイラスト"]),
+        ("#日本語タグは", ["日本語タグは"]),
+    ],
+)
+def test_a_tag_with_text_of_another_script_glued_to_it_is_read_both_ways(text: str, tags: list[str]) -> None:
+    """The tag alone too, from four characters on; a post that carries it by itself is met."""
+    assert sorted(values(entities(text), "hashtag")) == tags
+    assert sorted(values(entities_of_post(text), "hashtag")) == tags
+
+
 def test_names_are_told_in_mid_sentence_only() -> None:
     """A capital that begins a sentence says nothing in a prompt."""
     found = entities("Ask Novaria about the market. Please thank Anna Example. Lanterns are ready.")

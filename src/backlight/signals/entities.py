@@ -44,7 +44,11 @@ _EMAIL = pattern(
     r"[^\s@<>()\[\]{}\"'“”«»,;:!?，。；：]+@[^\s@<>()\[\]{}\"'“”«»,;:!?，。；：/]+\.[^\s@<>()\[\]{}\"'“”«»,;:!?，。；：/.]+"
 )
 _PHONE = pattern(r"(?:^|[^\p{L}\p{N}+])(\+[\s(]?[0-9][0-9\s().\-]{6,20}[0-9])")
-_RAW_HASHTAG = pattern(r"(?:^|[^\p{L}\p{N}_&/#])[#＃]([\p{N}_]*[\p{L}][\p{L}\p{M}\p{N}_]*)")
+_GLUED = pattern(rf"^([\p{{N}}_]*\p{{L}}[\p{{L}}\p{{M}}\p{{N}}_]*?)[{UNSPACED_CLASS}\p{{Hangul}}]")
+_LEAST_TAG = 4
+_RAW_HASHTAG = pattern(
+    rf"(?:^|[^\p{{L}}\p{{N}}_&/#]|[{UNSPACED_CLASS}])[#＃]([\p{{N}}_]*[\p{{L}}][\p{{L}}\p{{M}}\p{{N}}_]*)[#＃]?"
+)
 _HUMPS = pattern(r"[\p{Lu}\p{Lt}]+[\p{Ll}\p{M}]*|[\p{Ll}\p{Lo}\p{Lm}\p{M}]+|\p{N}+")
 
 
@@ -70,7 +74,7 @@ def entities(text: str, *, quoted: bool = False) -> list[Entity]:
         quoted: the text is itself a pasted document.
     """
     text = clean(text[:MOST])
-    found = _hard(text, find_hashtags(text), _urls(text), quoted)
+    found = _hard(text, [form for tag in find_hashtags(text) for form in _readings(tag)], _urls(text), quoted)
     return found + _soft(_names(text, tokens(text), quoted, at_start=False))
 
 
@@ -86,11 +90,21 @@ def entities_of_post(text: str, hashtags: Sequence[str] | None = None, urls: Seq
         urls: as the platform gives them; those in the text are added.
     """
     text = clean(text[:MOST])
-    tags = find_hashtags(text) if hashtags is None else [canonical_hashtag(tag) for tag in hashtags]
+    given = find_hashtags(text) if hashtags is None else [canonical_hashtag(tag) for tag in hashtags]
+    tags = [form for tag in given for form in _readings(tag)]
     found = _hard(text, tags, [*urls, *_urls(text)], False)
     names = _names(text, tokens(text), False, at_start=True)
     names += [("", tag, False) for tag in tags]
     return found + _soft(names)
+
+
+def _readings(tag: str) -> tuple[str, ...]:
+    """A tag as it stands and, where text in a script without spaces (or Hangul) is glued to a tag in another script, the tag
+    without it: platforms read `#Harbor話題` as one tag, its writer mostly did not.
+    """
+    head = _GLUED.match(tag)
+    alone = head.group(1).rstrip("_") if head else ""
+    return (tag, alone) if len(alone) >= _LEAST_TAG and not UNSPACED.search(alone) else (tag,)
 
 
 def slogan(name: str) -> str | None:
@@ -160,7 +174,7 @@ def _names(text: str, cut: Tokens, quoted: bool, *, at_start: bool) -> list[_Nam
     for span in _quoted_spans(text):
         found += _quoted_name(span)
     for tag in _RAW_HASHTAG.finditer(text) if "#" in text or "＃" in text else ():
-        found.append((" ".join(_humps(tag.group(1))), tag.group(1), quoted))
+        found += [(" ".join(_humps(form)), form, quoted) for form in _readings(tag.group(1))]
     if len(cut.raw) == 1 and UNSPACED.search(text):
         return found
     for run in cut.runs:
