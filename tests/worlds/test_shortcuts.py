@@ -63,7 +63,6 @@ def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
     return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * (len(truth) - positives)))
 
 
-@pytest.mark.xfail(strict=True, reason="the probe reaches 0.76; the bar is 0.75 and stands")
 @pytest.mark.slow
 def test_a_probe_on_facts_without_text_learns_little(read_world: Callable[..., Any], tmp_path: Path) -> None:
     """Trained on some seeds and tried on others, it tells operators from decoys with an AUROC of 0.75 at most."""

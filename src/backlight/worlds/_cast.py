@@ -109,7 +109,7 @@ class Account:
             return dice.pick(VPN)
         place = self.team.place
         if not place.addresses or dice.chance(self.away):
-            return dice.weighted(self.own, (5, 4, 3, 3, 2, 2)[: len(self.own)])
+            return dice.weighted(self.own, (5, 4, 3, 3, 2, 2, 2)[: len(self.own)])
         period = int(moment / place.rotate) if place.rotate else 0
         common = place.addresses[min(period, len(place.addresses) - 1)]
         return dice.pick(common) if dice.chance(0.1) else common[(self.seat + period) % len(common)]
@@ -196,7 +196,7 @@ class Cast:
             budget=max(2, round(dice.around(group.turns, group.spread))),
             agents=tuple(dice.sample(AGENTS, 1 + int(dice.chance(0.35)))),
             models=tuple(dice.sample(MODELS, 2)),
-            own=tuple(self._addresses.own() for _ in range(dice.between(2, 6))),
+            own=tuple(self._addresses.own() for _ in range(dice.between(*group.wiring.own))),
             away=group.wiring.away,
             roams=dice.span(0.1, 0.6) if dice.chance(0.08) else 0.0,
             device=_shared(place.devices, group.wiring.device_share, f"dev_{dice.hex(16)}", dice),

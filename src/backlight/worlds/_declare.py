@@ -20,6 +20,7 @@ class Wiring:
     Attributes:
         addresses: addresses that the group has in common; 0: each member has their own.
         away: chance that an act comes from a member's own address all the same.
+        own: fewest and most addresses of a member's own (home, phone, a café).
         devices: devices in common; 0: each their own.
         device_share: chance that a member also uses one of them.
         payments: means of payment in common; 0: each their own, or none.
@@ -30,6 +31,7 @@ class Wiring:
 
     addresses: int = 0
     away: float = 0.0
+    own: tuple[int, int] = (2, 6)
     devices: int = 0
     device_share: float = 1.0
     payments: int = 0
