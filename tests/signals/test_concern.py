@@ -73,7 +73,8 @@ def test_repeats_of_a_skeleton_count_halves() -> None:
 def test_a_document_pasted_twice_is_one_piece_of_evidence() -> None:
     """Evidence in a document repeats by document, whatever the instruction around it."""
     tables_ = workspace([(1, 10), (1, 11), (1, 12)], {10: 4.0, 11: 4.0}, document={10: 5, 11: 5}, part="document")
-    assert value(concern(*tables_), 1, "concern_pooled") == pytest.approx(4.0 + 0.9 * 2.0)
+    read = Settings(judged=frozenset({10, 11}))
+    assert value(concern(*tables_, settings=read), 1, "concern_pooled") == pytest.approx(4.0 + 0.9 * 2.0)
 
 
 def test_no_single_turn_adds_more_than_five_bits() -> None:
@@ -134,6 +135,13 @@ def test_an_operation_paper_needs_a_judge_or_the_operators_voice(
     tables_ = workspace([(1, 10), (1, 11), (1, 12)], {10: 4.0}, behaviour="BL-13", part=part, voice=voice)
     settings = Settings(judged=frozenset({10}) if judged else frozenset())
     assert value(concern(*tables_, settings=settings), 1, "concern_pooled") == expected
+
+
+def test_a_pasted_document_says_nothing_about_who_pasted_it() -> None:
+    """No behaviour counts on a document that nobody has read: a newsroom pastes the same paper as its author."""
+    tables_ = workspace([(1, 10), (1, 11), (1, 12)], {10: 4.0}, behaviour="BL-05", part="document", voice=3.0)
+    assert value(concern(*tables_), 1, "concern_pooled") == 0.0
+    assert value(concern(*tables_, settings=Settings(judged=frozenset({10}))), 1, "concern_pooled") == 4.0
 
 
 def test_what_needs_a_judge_is_what_the_files_say() -> None:

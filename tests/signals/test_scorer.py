@@ -64,9 +64,12 @@ def test_shipped_heads_equal_a_refit() -> None:
 
 
 def test_figures_hold() -> None:
-    """Cross-validated on disjoint subjects: pooled AUROC, benign and look-alikes above 0, the voice."""
+    """Cross-validated on disjoint subjects: pooled AUROC, benign and look-alikes above 0, the voice.
+
+    Most look-alikes are minimal pairs: the same request but for who acts and whether anybody is deceived.
+    """
     pooled = shipped_heads().figures["pooled"]
-    assert pooled["auroc_lookalikes"] >= 0.85 and pooled["auroc_benign"] >= 0.93
+    assert pooled["auroc_lookalikes"] >= train.LEAST_AUROC and pooled["auroc_benign"] >= 0.93
     assert pooled["benign_above_0"] <= 0.02 and pooled["lookalikes_above_0"] <= 0.15
     assert pooled["operators_above_0"] >= 0.55
     assert shipped_heads().figures["voice"]["auroc"] >= 0.85
@@ -90,7 +93,7 @@ def test_heads_survive_a_file(tmp_path: Path) -> None:
 def test_an_observers_voice_takes_bits_off_and_a_performers_adds_none() -> None:
     """Last column: the voice; bits stay within the cap."""
     rows = np.array([[3.0, -1.0, -2.0], [3.0, -1.0, 5.0], [99.0, -99.0, 0.0]])
-    assert heard(rows).tolist() == [[1.0, -3.0, -2.0], [3.0, -1.0, 5.0], [CAP, -CAP, 0.0]]
+    assert heard(rows, 2).tolist() == [[1.0, -3.0, -2.0], [3.0, -1.0, 5.0], [CAP, -CAP, 0.0]]
 
 
 # --- what it tells apart -------------------------------------------------------------------------------------------
@@ -265,6 +268,7 @@ def test_instruction_and_document_are_scored_apart(fake: FakeScorer) -> None:
         ("instruction", "voice", -4.0),
         ("document", "voice", 4.0),
         ("document", "BL-13", 4.0),
+        ("instruction", "operator", -4.0),
     ]
 
 
@@ -272,7 +276,9 @@ def test_only_prompts_are_scored_and_each_text_once(fake: FakeScorer) -> None:
     """Outputs and system prompts pass by; a second row of the same id adds nothing."""
     rows: list[Row] = [(1, "prompt", "chorus", None), (2, "output", "chorus", None), (1, "prompt", "chorus", None)]
     found = score_texts(rows, fake)
-    assert [(r["subject"], r["signal"]) for r in found.to_pylist()] == [(1, "scored"), (1, "voice"), (1, "BL-02")]
+    assert [(r["subject"], r["signal"]) for r in found.to_pylist()] == [
+        (1, "scored"), (1, "voice"), (1, "BL-02"), (1, "operator"),
+    ]  # fmt: skip
 
 
 def test_signals_have_the_schema_of_the_lake(fake: FakeScorer) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from backlight.signals.scorer import ROLE
+
 PAPERS = ("BL-13", "BL-14", "BL-15")
 """Behaviours of internal papers: alone they need a judge or a person, since a leaked paper reads like an operator's."""
 
@@ -152,7 +154,7 @@ def _scored(signals: pa.Table) -> tuple[dict[int, dict[str, float]], dict[int, f
         subject, name, value = row["subject"], row["signal"], row["value"]
         if name == "voice":
             voices[subject][row["part"]] = value
-        elif name.startswith("BL-") or "-" in name:
+        elif "-" in name and value > 0.0 and not name.startswith(ROLE):
             scores[subject][name] = max(scores[subject].get(name, 0.0), value)
             if name in PAPERS and row["part"] == "document":
                 papers[subject] = max(papers[subject], value)

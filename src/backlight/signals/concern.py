@@ -1,15 +1,19 @@
 """Concern: how much more an account's turns over a period speak for an operator than a benign account's of its stratum.
 
-A turn's evidence is its best behaviour's bits, if above 0: harmless turns add nothing and take nothing away. Repeats of one
-skeleton (or pasted document) count 1, 1/2, 1/4. The evidence of an account is pooled as
+A turn's evidence is by how much its instruction's bits for *any operator* stand above the *base*: the bits that nine of ten
+texts of the workspace in that language stay below, drawn towards the whole workspace and the shipped benign prompts. So
+harmless turns add nothing and take nothing away. Behaviours name and explain it; a turn whose best behaviour does not count
+says nothing. Repeats of one skeleton (or pasted document) count 1, 1/2, 1/4. The evidence of an account is pooled as
 
     pooled = e1 + 0.9 e2 + 0.81 e3 + ...        e sorted from the strongest, each at most `TURN_CAP` bits
 
-so that about ten turns speak, as in the mean of the top tenth, but adding harmless turns cannot lower it. Concern is
-`pooled` less the median of benign accounts of the same stratum (language, channel, number of distinct turns, tenant), never
-below 0. The baseline is the workspace's own accounts by median and spread, shrunk from narrow strata to wider ones and at
-last to accounts drawn from benign prompts of our own (`baseline/accounts.json`). *Own concern* needs `pooled` above the cut
-that about 1% of benign accounts of the stratum pass, and above `FLOOR` bits. It is a score, not a probability.
+so that about ten turns speak, as in the mean of the top tenth, but adding harmless turns cannot lower it. It counts as
+*unexplained* where it is more than what the same turns say for the best *innocent role* (a newsroom, a translation agency, a
+brand's own team), pooled in the same way, and as 0 otherwise. Concern is the unexplained evidence less the median of benign
+accounts of the same stratum (language, channel, number of distinct turns, tenant), never below 0. The baseline is the
+workspace's own accounts by median and ninth decile, shrunk from narrow strata to wider ones and at last to accounts drawn from
+benign prompts of our own (`baseline/accounts.json`). *Own concern* needs unexplained evidence above the cut that about 1% of
+benign accounts of the stratum pass, and above `FLOOR` bits. It is a score, not a probability.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backlight import tables
-from backlight.signals.scorer import passes_lookalikes
+from backlight.signals.scorer import BASE, NEEDS_JUDGE, OPERATOR, ROLE, passes_lookalikes, shipped_heads
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -48,16 +52,20 @@ LEAST_TURNS = 3
 VOLUMES = (0, 6, 12, 25, 50, 100, 250, 1000)
 """Lower edges of the volume buckets, in distinct scored turns."""
 
-SPREADS = 4.0
-"""How many spreads above the median the cut lies; for the exponential tail of benign accounts that is near 1%."""
+SHRINK_WIDEST = 30.0
+"""Accounts that the shipped ones weigh in an estimate of the widest stratum."""
 
-SHRINK = 30.0
-"""Accounts that the wider stratum weighs in an estimate of a narrower one."""
+SHRINK = 300.0
+"""Accounts that the wider stratum weighs in an estimate of a narrower one, and texts likewise: a few dozen accounts of one
+language are often one office, and would set their own standard.
+"""
+
+ROLE_WEIGHT = 1.0
+"""Evidence is unexplained where it is more than this much of the best innocent role's."""
 
 LEAST_STRATUM = 20
-NEEDS_JUDGE = frozenset({"BL-13", "BL-14", "BL-15"})
 TELLING = 10
-_NOT_BEHAVIOURS = ("scored", "voice")
+_NOT_BEHAVIOURS = ("scored", "voice", OPERATOR)
 
 CONTRIBUTIONS = pa.schema(
     [
@@ -80,7 +88,7 @@ class Settings:
         period: first (included) and last (excluded) moment; all turns, undated ones too, if None.
         counts: whether a behaviour counts in a language; by default the shipped scorer's look-alike figures decide, and
             everything counts where signals come from the fake scorer.
-        judged: texts whose document a judge or person read and confirmed; only there BL-13, BL-14, BL-15 count on documents.
+        judged: texts whose document a judge or person read and confirmed; only there behaviours count on documents.
         hard: accounts with hard items (a fired watch, wild outputs): few turns are enough for them.
     """
 
@@ -101,8 +109,8 @@ def concern(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, setti
 
     Returns:
         Rows with subject_kind account and part period; signals `concern` (bits above the stratum's median, from 0),
-        `concern_pooled` (bits), `concern_cut` (bits), `own_concern` and `too_little` (0 or 1), and each behaviour's pooled
-        bits where above 0; `rows` holds up to ten telling interactions, strongest first.
+        `concern_pooled` (bits), `concern_cut` (bits), `own_concern` and `too_little` (0 or 1), and each behaviour's and each
+        innocent role's pooled bits where above 0; `rows` holds up to ten telling interactions, strongest first.
     """
     chosen = settings or Settings()
     turns = _turns(interactions, texts, signals, chosen)
@@ -111,21 +119,22 @@ def concern(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, setti
     accounts, of = np.unique(turns.account, return_inverse=True)
     pooled, order, _ = _pool(of, turns.key, turns.bits, turns.interaction, len(accounts))
     distinct = _distinct(of, turns.key, len(accounts))
-    median, cut = _baseline(_strata(turns, of, distinct, len(accounts)), pooled, distinct)
     little = (distinct < LEAST_TURNS) & ~np.isin(accounts, np.array(sorted(chosen.hard), np.int64))
-    own = (pooled > cut) & (pooled >= FLOOR) & ~little
+    version, spans = _version(signals), _spans(turns, of, len(accounts))
+    roles, innocent = _by_role(turns, signals, accounts, of, spans, version)
+    unexplained = np.where(pooled > ROLE_WEIGHT * innocent, pooled, 0.0)
+    median, cut = _baseline(_strata(turns, of, distinct, len(accounts)), unexplained, distinct)
+    own = (unexplained > cut) & (unexplained >= FLOOR) & ~little
     telling = _telling(of, order, turns, len(accounts))
     values = {
-        "concern": np.maximum(0.0, pooled - median),
+        "concern": np.maximum(0.0, unexplained - median),
         "concern_pooled": pooled,
         "concern_cut": np.maximum(cut, FLOOR),
         "own_concern": own.astype(np.float64),
         "too_little": little.astype(np.float64),
     }
-    version = _version(signals)
-    spans = _spans(turns, of, len(accounts))
     parts = [_rows(accounts, name, value, spans, telling, version) for name, value in values.items()]
-    return pa.concat_tables([*parts, *_by_behaviour(turns, accounts, of, spans, version)])
+    return pa.concat_tables([*parts, *roles, *_by_behaviour(turns, accounts, of, spans, version)])
 
 
 def contributions(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, settings: Settings | None = None) -> pa.Table:
@@ -194,12 +203,13 @@ def _turns(interactions: pa.Table, texts: pa.Table, signals: pa.Table, settings:
         used = used.filter(pc.and_(pc.greater_equal(used["time"], first), pc.less(used["time"], last)))
     used = used.filter(pc.is_in(used["prompt"], value_set=pa.array(scored, pa.int64())))
     described = _Described(texts)
-    evidence = _evidence(about, described, settings)
+    evidence, silent = _evidence(about, described, settings)
+    strength = _strength(about, scored, described, evidence, silent, settings)
     text = _ints(used["prompt"])
+    bits = np.clip(strength[np.searchsorted(scored, text)], 0.0, TURN_CAP)
     place = _find(evidence.text, text)
-    found = place >= 0
-    bits, behaviour, in_document = np.zeros(len(text)), np.full(len(text), "", object), np.zeros(len(text), bool)
-    bits[found] = np.minimum(evidence.bits[place[found]], TURN_CAP)
+    found = (place >= 0) & (bits > 0.0)
+    behaviour, in_document = np.where(bits > 0.0, OPERATOR, "").astype(object), np.zeros(len(text), bool)
     behaviour[found] = evidence.behaviour[place[found]]
     in_document[found] = evidence.document[place[found]]
     return _Turns(
@@ -247,24 +257,69 @@ class _Described:
         return out
 
 
-def _evidence(about: pa.Table, described: _Described, settings: Settings) -> _Evidence:
-    """The behaviours that count: above 0, told from look-alikes in that language, judged where they need a judge."""
+def _evidence(about: pa.Table, described: _Described, settings: Settings) -> tuple[_Evidence, Ints]:
+    """The behaviours that count: above 0, told from look-alikes in that language, judged where they need a judge; and the
+    texts whose instruction shows none of these but another.
+
+    What was pasted does not say who acts: a newsroom pastes the same paper as its author. So only the instruction speaks,
+    until a judge or person has read the document.
+    """
     voice = about.filter(pc.and_(pc.equal(about["signal"], "voice"), pc.equal(about["part"], "instruction")))
     performers = _ints(voice.filter(pc.greater(voice["value"], 0.0))["subject"])
-    rows = about.filter(
-        pc.and_(pc.invert(pc.is_in(about["signal"], value_set=pa.array(_NOT_BEHAVIOURS))), pc.greater(about["value"], 0.0))
-    )
+    names = about["signal"]
+    read = pc.or_(pc.is_in(names, value_set=pa.array(_NOT_BEHAVIOURS)), pc.starts_with(names, ROLE))
+    rows = about.filter(pc.and_(pc.invert(read), pc.greater(about["value"], 0.0)))
     text, behaviour, bits = _ints(rows["subject"]), _strings(rows["signal"]), rows["value"].to_numpy()
     document = np.array(_strings(rows["part"]) == "document", bool)
-    counts = settings.counts or (_always if _version(about).startswith("fake") else passes_lookalikes)
     pairs = list(zip(behaviour.tolist(), described.language(text).tolist(), strict=True))
+    counts = _counts(about, settings)
     answer = {pair: counts(*pair) for pair in set(pairs)}
     keep = np.array([answer[pair] for pair in pairs], bool)
     judged = np.isin(text, np.array(sorted(settings.judged), np.int64))
     careful = np.isin(behaviour.astype(str), sorted(NEEDS_JUDGE))
-    keep &= ~careful | np.where(document, judged, judged | np.isin(text, performers))
+    keep &= judged | np.where(document, False, ~careful | np.isin(text, performers))
     order = np.lexsort((behaviour[keep].astype(str), -bits[keep], text[keep]))
-    return _Evidence(text[keep][order], behaviour[keep][order], bits[keep][order], document[keep][order])
+    found = _Evidence(text[keep][order], behaviour[keep][order], bits[keep][order], document[keep][order])
+    return found, np.setdiff1d(text[~keep & ~document], found.text)
+
+
+def _counts(about: pa.Table, settings: Settings) -> Callable[[str, str], bool]:
+    return settings.counts or (_always if _version(about).startswith("fake") else passes_lookalikes)
+
+
+def _strength(
+    about: pa.Table, scored: Ints, described: _Described, evidence: _Evidence, silent: Ints, settings: Settings
+) -> Floats:
+    """Bits of evidence of each scored text: its instruction's bits for any operator above the base of its language, or those
+    of a behaviour on a document that was read. Where nothing was read for operators, the best behaviour's.
+    """
+    strength: Floats = np.zeros(len(scored))
+    rows = about.filter(pc.equal(about["signal"], OPERATOR))
+    told = evidence.document if rows.num_rows else np.ones(len(evidence.text), bool)
+    np.maximum.at(strength, np.searchsorted(scored, evidence.text[told]), evidence.bits[told])
+    if not rows.num_rows:
+        return strength
+    place = np.searchsorted(scored, _ints(rows["subject"]))
+    bits = np.full(len(scored), -np.inf)
+    bits[place] = rows["value"].to_numpy()
+    language = described.language(scored).astype(str)
+    counts = _counts(about, settings)
+    base = np.zeros(len(scored))
+    if not _version(about).startswith("fake"):
+        whole = _drawn_to(bits[place], float(shipped_heads().figures["turn"]["base"]))
+        for tag in np.unique(language):
+            mine = (language == tag) & np.isfinite(bits)
+            base[language == tag] = _drawn_to(bits[mine], whole)
+    heard = np.array([counts(OPERATOR, tag) for tag in language.tolist()], bool) & ~np.isin(scored, silent)
+    out: Floats = np.maximum(strength, np.where(heard, bits - base, 0.0))
+    return out
+
+
+def _drawn_to(bits: Floats, wider: float) -> float:
+    """The quantile of these texts, drawn to a wider one with the weight of `SHRINK` texts."""
+    if not len(bits):
+        return wider
+    return (len(bits) * float(np.quantile(bits, BASE)) + SHRINK * wider) / (len(bits) + SHRINK)
 
 
 def _always(behaviour: str, language: str) -> bool:
@@ -334,29 +389,42 @@ def _most(of: Ints, values: npt.NDArray[np.object_], groups: int) -> npt.NDArray
 
 
 def _baseline(levels: Sequence[Ints], pooled: Floats, distinct: Ints) -> tuple[Floats, Floats]:
-    """Median and cut for each account, from its strata and the shipped benign accounts."""
+    """Median and cut for each account, from its strata and the shipped benign accounts.
+
+    A stratum's cut is where a tail of the shipped accounts' shape through its median and its ninth decile leaves 1%: its own
+    last hundredth is never looked at, since a few operators would be it. The widest stratum (volume) is drawn to the shipped
+    accounts with the weight of `SHRINK_WIDEST` accounts, a narrower one to the next wider with that of `SHRINK`.
+    """
     shipped = shipped_accounts()
     volume = np.searchsorted(np.array(VOLUMES), distinct, side="right") - 1
-    median, spread, far = (np.array(shipped[name], float)[volume] for name in ("median", "spread", "distance"))
-    for level in levels:
+    median, far, tail = (np.array(shipped[name], float)[volume] for name in ("median", "distance", "tail"))
+    for n, level in enumerate(levels):
         for stratum in range(int(level.max()) + 1):
             rows = level == stratum
             count = int(rows.sum())
             if count < LEAST_STRATUM:
                 continue
-            own = pooled[rows]
-            middle = float(np.median(own))
-            mad = 1.4826 * float(np.median(np.abs(own - middle)))
-            wide = max(mad, (float(np.quantile(own, 0.75)) - middle) / 0.6745)
-            share = count / (count + SHRINK)
+            share = count / (count + (SHRINK if n else SHRINK_WIDEST))
+            middle, beyond = _tail(pooled[rows], float(tail[rows][0]))
             median[rows] = share * middle + (1 - share) * median[rows]
-            spread[rows] = share * wide + (1 - share) * spread[rows]
-    return median, median + np.maximum(far, SPREADS * spread)
+            if beyond > 0:  # where most have nothing unexplained, that says nothing of the tail
+                far[rows] = share * beyond + (1 - share) * far[rows]
+    return median, median + far
+
+
+def _tail(pooled: Floats, shape: float) -> tuple[float, float]:
+    """Median of a stratum, and how far beyond it the cut lies; those beyond a first cut are left out of the second."""
+    for _ in range(2):
+        middle, decile = (float(np.quantile(pooled, q)) for q in (0.5, 0.9))
+        beyond = shape * (decile - middle)
+        if beyond > 0:
+            pooled = pooled[pooled <= middle + beyond]
+    return middle, beyond
 
 
 @cache
 def shipped_accounts() -> dict[str, list[float]]:
-    """Benign accounts drawn from our own prompts: median, spread and distance of the 1% cut from the median, by volume."""
+    """Benign accounts drawn from our own prompts: median, distance of the 1% cut from it, and shape of the tail, by volume."""
     found: dict[str, list[float]] = json.loads(
         files("backlight.signals").joinpath("baseline", "accounts.json").read_text(encoding="utf-8")
     )
@@ -364,44 +432,51 @@ def shipped_accounts() -> dict[str, list[float]]:
 
 
 def benign_accounts(
-    prompts: Floats, subjects: Sequence[str], lookalikes: Floats, *, seed: int = 0, each: int = 1_000
+    turns: Floats, roles: Floats, subjects: Sequence[str], alike: npt.NDArray[np.bool_], *, seed: int = 0, each: int = 1_000
 ) -> dict[str, list[float]]:
     """Draw benign accounts and pool them as concern does.
 
     Args:
-        prompts: out-of-fold best bits of each benign prompt, from 0.
-        subjects: its subject; an account draws three in five of its turns from two subjects of its own.
-        lookalikes: the same of look-alikes; one turn in fifty is one of them.
+        turns: out-of-fold evidence of each prompt, from 0.
+        roles: its bits for each innocent role, from 0, (n, roles).
+        subjects: its subject, empty for a look-alike; an account draws three in five of its turns from two subjects of its own.
+        alike: whether it is a look-alike; one turn in fifty is.
         seed: of the draws.
         each: accounts per volume bucket.
 
     Returns:
-        Per bucket of `VOLUMES`: `median`, `spread` (as in the baseline) and `distance` of the 99th percentile from the median.
+        Per bucket of `VOLUMES`, of the unexplained evidence: `median`, `distance` of the 99th percentile from it, and `tail`:
+        how many times that of the 90th.
     """
     rng = np.random.default_rng(seed)
-    names = sorted(set(subjects))
+    names = sorted(set(subjects) - {""})
     by_subject = [np.flatnonzero(np.array(subjects) == name) for name in names]
-    out: dict[str, list[float]] = {"from": [], "median": [], "spread": [], "distance": []}
+    pools = np.flatnonzero(~alike), np.flatnonzero(alike)
+    out: dict[str, list[float]] = {"from": [], "median": [], "distance": [], "tail": []}
+    furthest = 0.0
     for low, high in zip(VOLUMES, (*VOLUMES[1:], 3_000), strict=True):
         size = np.exp(rng.uniform(np.log(max(low, LEAST_TURNS)), np.log(high), each)).astype(int)
-        pooled = np.array([_drawn(rng, prompts, by_subject, lookalikes, n) for n in size])
-        middle = float(np.median(pooled))
-        mad = 1.4826 * float(np.median(np.abs(pooled - middle)))
-        spread = max(mad, (float(np.quantile(pooled, 0.75)) - middle) / 0.6745)
-        figures = (low, middle, spread, float(np.quantile(pooled, 0.99)) - middle)
-        for name, value in zip(out, figures, strict=True):
+        pooled = np.array([_drawn(rng, turns, roles, by_subject, pools, n) for n in size])
+        middle, decile, last = (float(np.quantile(pooled, q)) for q in (0.5, 0.9, 0.99))
+        tail = (last - middle) / (decile - middle) if decile > middle else 2.0
+        furthest = max(furthest, last - middle)  # nobody is held to less for having written more
+        for name, value in zip(out, (low, middle, furthest, tail), strict=True):
             out[name].append(round(value, 4))
     return out
 
 
-def _drawn(rng: np.random.Generator, prompts: Floats, by_subject: Sequence[Ints], lookalikes: Floats, size: int) -> float:
-    """Pooled bits of one drawn account."""
+def _drawn(
+    rng: np.random.Generator, turns: Floats, roles: Floats, by_subject: Sequence[Ints], pools: tuple[Ints, Ints], size: int
+) -> float:
+    """Unexplained evidence of one drawn account."""
     kind = rng.random(size)
     own = np.concatenate([by_subject[i] for i in rng.choice(len(by_subject), 2, replace=False)])
-    bits = np.where(kind < 0.6, prompts[rng.choice(own, size)], prompts[rng.integers(0, len(prompts), size)])
-    bits = np.where(kind > 0.98, lookalikes[rng.integers(0, len(lookalikes), size)], bits)
-    bits = np.sort(np.minimum(bits, TURN_CAP))[::-1]
-    return float(bits @ DECAY ** np.arange(size))
+    rows = np.where(kind < 0.6, rng.choice(own, size), rng.choice(pools[0], size))
+    rows = np.where(kind > 0.98, rng.choice(pools[1], size), rows)
+    weight = DECAY ** np.arange(size)
+    acts = float(np.sort(np.minimum(turns[rows], TURN_CAP))[::-1] @ weight)
+    works = (np.sort(np.minimum(roles[rows], TURN_CAP), axis=0)[::-1] * weight[:, None]).sum(0)
+    return acts if acts > ROLE_WEIGHT * works.max(initial=0.0) else 0.0
 
 
 def _telling(of: Ints, order: Ints, turns: _Turns, groups: int) -> list[list[int]]:
@@ -435,6 +510,28 @@ def _by_behaviour(turns: _Turns, accounts: Ints, of: Ints, spans: tuple[pa.Array
         some = tuple(span.take(pa.array(keep)) for span in spans)
         out.append(_rows(accounts[keep], name, pooled[keep], (some[0], some[1]), [telling[i] for i in keep], version))
     return out
+
+
+def _by_role(
+    turns: _Turns, signals: pa.Table, accounts: Ints, of: Ints, spans: tuple[pa.Array, pa.Array], version: str
+) -> tuple[list[pa.Table], Floats]:
+    """Rows of each innocent role's pooled bits where above 0, and the best role's of each account."""
+    rows = signals.filter(pc.and_(pc.equal(signals["subject_kind"], "text"), pc.starts_with(signals["signal"], ROLE)))
+    name, best, out = _strings(rows["signal"]), np.zeros(len(accounts)), []
+    subject, value = _ints(rows["subject"]), rows["value"].to_numpy()
+    for role in sorted(set(name.tolist())):
+        mine = np.flatnonzero(name == role)
+        mine = mine[np.argsort(subject[mine], kind="stable")]
+        place = _find(subject[mine], turns.text)
+        bits = np.where(place >= 0, np.clip(value[mine][place], 0.0, TURN_CAP), 0.0)
+        pooled, order, _ = _pool(of, turns.key, bits, turns.interaction, len(accounts))
+        best = np.maximum(best, pooled)
+        keep = np.flatnonzero(pooled > 0)
+        part = _Turns(**{f: getattr(turns, f) for f in _ROW_FIELDS if f != "bits"}, bits=bits, evidence=turns.evidence)
+        telling = _telling(of, order, part, len(accounts))
+        some = tuple(span.take(pa.array(keep)) for span in spans)
+        out.append(_rows(accounts[keep], role, pooled[keep], (some[0], some[1]), [telling[i] for i in keep], version))
+    return out, best
 
 
 _ROW_FIELDS = ("account", "interaction", "text", "key", "bits", "behaviour", "language", "channel", "tenant", "time")

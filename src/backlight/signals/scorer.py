@@ -29,10 +29,22 @@ from backlight.signals.embed import LANGUAGES, Embedder, UseEmbedder, windows
 Bits = npt.NDArray[np.float32]
 
 FLOOR = 0.0
-"""Bits above which a behaviour gets a row of its own."""
+"""Bits above which a behaviour or an innocent role gets a row of its own."""
+
+ROLE = "role:"
+"""Begins the signal of an innocent role: role:newsroom."""
 
 CAP = 8.0
 """Bits beyond which no single text speaks, either way: a few hundred examples cannot support more."""
+
+NEEDS_JUDGE = frozenset({"BL-13", "BL-14", "BL-15"})
+"""Behaviours that a single document shows in its author's and in a reader's hands alike."""
+
+OPERATOR = "operator"
+"""The signal of an operator of any kind."""
+
+BASE = 0.9
+"""Share of ordinary turns that add nothing to an account's evidence: what counts is what stands above them."""
 
 DOCUMENT_WINDOWS = 4
 _BATCH = 16_384
@@ -44,10 +56,12 @@ class Scorer(Protocol):
     Attributes:
         name: which scorer.
         behaviours: ids in the order of the columns of `score`.
+        roles: innocent roles in the order of the columns of `read_roles`.
     """
 
     name: str
     behaviours: tuple[str, ...]
+    roles: tuple[str, ...]
 
     @property
     def version(self) -> str:
@@ -66,8 +80,16 @@ class Scorer(Protocol):
         """The same for one text."""
         ...
 
+    def operators(self, texts: Sequence[str]) -> Bits:
+        """Bits for an operator of any kind against everybody else, (n,): what an account's evidence is made of."""
+        ...
+
+    def read_roles(self, texts: Sequence[str]) -> Bits:
+        """Bits for each innocent role, (n, roles): how much more the text reads like its work than like an operator's."""
+        ...
+
     def passes_lookalikes(self, behaviour: str, language: str) -> bool:
-        """Whether this scorer tells the behaviour from its look-alikes in that language well enough to count in key 2."""
+        """Whether it tells the behaviour (or `operator`) from its look-alikes in that language well enough for key 2."""
         ...
 
 
@@ -76,15 +98,18 @@ class Heads:
     """Linear heads on the vector of a text, as plain numbers.
 
     Attributes:
-        ids: behaviour ids; the last row of `weights` is the operator's voice.
-        weights: bits per unit of the vector (behaviours + 1, dim), float32.
-        bias: bits (behaviours + 1,), float32.
+        ids: behaviour ids, the first rows of `weights`.
+        roles: innocent roles, the rows after the next, which tells any operator from everybody else; the last row is the
+            operator's voice.
+        weights: bits per unit of the vector (behaviours + 1 + roles + 1, dim), float32.
+        bias: bits, one per row of `weights`, float32.
         fingerprint: hash over the examples and the recipe they were fitted with.
         embedder: hash of the embedder's weights.
         figures: what cross-validation says of them.
     """
 
     ids: tuple[str, ...]
+    roles: tuple[str, ...]
     weights: Bits
     bias: Bits
     fingerprint: str
@@ -93,7 +118,13 @@ class Heads:
 
     def save(self, path: Path) -> None:
         """Write as an npz file without pickles."""
-        text = {"ids": self.ids, "fingerprint": self.fingerprint, "embedder": self.embedder, "figures": self.figures}
+        text = {
+            "ids": self.ids,
+            "roles": self.roles,
+            "fingerprint": self.fingerprint,
+            "embedder": self.embedder,
+            "figures": self.figures,
+        }
         body = np.frombuffer(json.dumps(text).encode(), np.uint8)
         np.savez_compressed(path, weights=self.weights, bias=self.bias, about=body)
 
@@ -103,17 +134,21 @@ class Heads:
         with np.load(file, allow_pickle=False) as stored:
             about = json.loads(stored["about"].tobytes())
             weights, bias = stored["weights"], stored["bias"]
-        return cls(tuple(about["ids"]), weights, bias, about["fingerprint"], about["embedder"], about["figures"])
+        return cls(
+            tuple(about["ids"]), tuple(about["roles"]), weights, bias, about["fingerprint"], about["embedder"], about["figures"]
+        )
 
     def bits(self, vectors: Bits) -> Bits:
-        """Bits (n, behaviours + 1), capped, the observer's voice taken off."""
-        return heard(vectors @ self.weights.T + self.bias).astype(np.float32)
+        """Bits (n, rows of `weights`), capped, the observer's voice taken off the behaviours."""
+        return heard(vectors @ self.weights.T + self.bias, len(self.ids)).astype(np.float32)
 
 
-def heard(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Capped bits, with an observer's voice (last column, where below 0) taken off every behaviour; a performer's adds none."""
+def heard(bits: npt.NDArray[Any], behaviours: int) -> npt.NDArray[Any]:
+    """Capped bits, with an observer's voice (last column, where below 0) taken off every behaviour (the first columns); a
+    performer's adds none.
+    """
     out: npt.NDArray[Any] = np.clip(bits, -CAP, CAP)
-    out[:, :-1] = np.clip(out[:, :-1] + np.minimum(0.0, out[:, -1:]), -CAP, CAP)
+    out[:, :behaviours] = np.clip(out[:, :behaviours] + np.minimum(0.0, out[:, -1:]), -CAP, CAP)
     return out
 
 
@@ -127,6 +162,7 @@ class FakeScorer:
     """
 
     name = "fake"
+    roles: tuple[str, ...] = ()
 
     def __init__(
         self, words: Mapping[str, Sequence[str]], performer: Sequence[str] = ("our", "we "), bits: float = 4.0
@@ -159,9 +195,18 @@ class FakeScorer:
         """The same for one text."""
         return float(self.voices([text])[0])
 
+    def operators(self, texts: Sequence[str]) -> Bits:
+        """The best behaviour's bits, (n,)."""
+        best: Bits = self.score(texts).max(1, initial=-self._bits)
+        return best
+
+    def read_roles(self, texts: Sequence[str]) -> Bits:
+        """Nothing: a fake knows no roles, (n, 0)."""
+        return np.empty((len(texts), 0), np.float32)
+
     def passes_lookalikes(self, behaviour: str, language: str) -> bool:
         """Always: a fake is right by definition."""
-        return behaviour in self.behaviours
+        return behaviour == OPERATOR or behaviour in self.behaviours
 
 
 class EmbeddingScorer:
@@ -184,7 +229,7 @@ class EmbeddingScorer:
     ) -> None:
         self._embedder = embedder or UseEmbedder()
         self.heads = shipped_heads() if behaviours is None and embedder is None else _fitted(behaviours, self._embedder, cache)
-        self.behaviours = self.heads.ids
+        self.behaviours, self.roles = self.heads.ids, self.heads.roles
 
     @property
     def version(self) -> str:
@@ -193,10 +238,19 @@ class EmbeddingScorer:
 
     def score(self, texts: Sequence[str]) -> Bits:
         """Bits for each behaviour, (n, behaviours). Looks at the first 1,000 characters of each text."""
-        return self.read(texts)[:, :-1]
+        return self.read(texts)[:, : len(self.behaviours)]
+
+    def read_roles(self, texts: Sequence[str]) -> Bits:
+        """Bits for each innocent role, (n, roles)."""
+        return self.read(texts)[:, len(self.behaviours) + 1 : -1]
+
+    def operators(self, texts: Sequence[str]) -> Bits:
+        """Bits for an operator of any kind against everybody else, look-alikes included, (n,)."""
+        out: Bits = self.read(texts)[:, len(self.behaviours)]
+        return out
 
     def read(self, texts: Sequence[str]) -> Bits:
-        """Bits for each behaviour and, in the last column, for the operator's voice, (n, behaviours + 1)."""
+        """Bits for each behaviour, any operator, each role and the operator's voice, (n, behaviours + 1 + roles + 1)."""
         return self.heads.bits(self._embedder.encode(texts))
 
     def voices(self, texts: Sequence[str]) -> Bits:
@@ -210,9 +264,7 @@ class EmbeddingScorer:
 
     def passes_lookalikes(self, behaviour: str, language: str) -> bool:
         """Whether cross-validation found the behaviour, and the language, told from look-alikes well enough (see figures)."""
-        figures = self.heads.figures
-        named = figures["behaviours"].get(behaviour), figures["languages"].get(language)
-        return all(figure is not None and bool(figure["passes"]) for figure in named)
+        return _passes(self.heads.figures, behaviour, language)
 
 
 @cache
@@ -224,9 +276,13 @@ def shipped_heads() -> Heads:
 
 def passes_lookalikes(behaviour: str, language: str) -> bool:
     """Whether the shipped scorer tells this behaviour from its look-alikes in this language (stored figures)."""
-    figures = shipped_heads().figures
-    named = figures["behaviours"].get(behaviour), figures["languages"].get(language)
-    return all(figure is not None and bool(figure["passes"]) for figure in named)
+    return _passes(shipped_heads().figures, behaviour, language)
+
+
+def _passes(figures: Mapping[str, Any], behaviour: str, language: str) -> bool:
+    named = figures["behaviours"].get(behaviour, figures["pooled"]), figures["languages"].get(language)
+    known = behaviour == OPERATOR or behaviour in figures["behaviours"]
+    return known and all(figure is not None and bool(figure["passes"]) for figure in named)
 
 
 def _fitted(behaviours: Mapping[str, _behaviours.Behaviour] | None, embedder: Embedder, cache: Path | None) -> Heads:
@@ -258,8 +314,9 @@ def score_texts(
             that it has no row `scored` and counts as not scored.
 
     Returns:
-        `tables.SIGNALS` rows about texts: `scored` (1.0) once per text, `voice` once per part, and a behaviour where its
-        bits pass `FLOOR`. A document longer than one window gets the mean of the windows' likelihood ratios.
+        `tables.SIGNALS` rows about texts: `scored` (1.0) once per text, `voice` once per part, a behaviour where its bits pass
+        `FLOOR`; of an instruction also `operator`, whatever its bits, and the roles that pass `FLOOR`. A document longer than
+        one window gets the mean of the windows' likelihood ratios.
     """
     parts: list[pa.Table] = []
     prompts = ((i, a, b) for i, role, a, b in rows if role == "prompt" and _known(languages, i))
@@ -300,9 +357,7 @@ def _cut(rows: Sequence[tuple[int, str, str | None]]) -> _Parts:
 def _score_batch(rows: Sequence[tuple[int, str, str | None]], scorer: Scorer) -> pa.Table:
     parts = _cut(rows)
     texts = list(dict.fromkeys(row[0] for row in rows))
-    columns: list[tuple[Sequence[int], Sequence[str], Sequence[str], npt.NDArray[np.float64]]] = [
-        (texts, ["instruction"] * len(texts), ["scored"] * len(texts), np.ones(len(texts)))
-    ]
+    columns: list[_Column] = [(texts, ["instruction"] * len(texts), ["scored"] * len(texts), np.ones(len(texts)))]
     if parts.owners:
         distinct = list(dict.fromkeys(parts.windows))
         place = {text: i for i, text in enumerate(distinct)}
@@ -319,7 +374,29 @@ def _score_batch(rows: Sequence[tuple[int, str, str | None]], scorer: Scorer) ->
                 bits[part, behaviour],
             )
         )
+        columns += _of_instructions(parts, scorer)
     return pa.concat_tables([_signals(*column, version=scorer.version) for column in columns])
+
+
+_Column = tuple[Sequence[int], Sequence[str], Sequence[str], npt.NDArray[np.float64]]
+
+
+def _of_instructions(parts: _Parts, scorer: Scorer) -> list[_Column]:
+    """Rows of what is read of instructions alone: any operator, and innocent roles. What was pasted says nothing of who pasted
+    it.
+    """
+    asked = [i for i, name in enumerate(parts.names) if name == "instruction"]
+    owners, windows = [parts.owners[i] for i in asked], [parts.windows[parts.starts[i]] for i in asked]
+    if not asked:
+        return []
+    roles = scorer.read_roles(windows).astype(np.float64)
+    row, role = np.nonzero(roles > FLOOR)
+    own, named = [owners[i] for i in row], [ROLE + scorer.roles[j] for j in role]
+    acts = scorer.operators(windows).astype(np.float64)
+    return [
+        (owners, ["instruction"] * len(owners), [OPERATOR] * len(owners), acts),
+        (own, ["instruction"] * len(own), named, roles[row, role]),
+    ]
 
 
 def _pool(bits: Bits, starts: Sequence[int]) -> npt.NDArray[np.float64]:

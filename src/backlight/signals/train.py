@@ -31,17 +31,21 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import rankdata
 
 from backlight.signals import behaviours as _behaviours
+from backlight.signals.document import split_document
 from backlight.signals.embed import Embedder, UseEmbedder, one_thread
-from backlight.signals.scorer import Heads, heard
+from backlight.signals.scorer import BASE, Heads, heard
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-RECIPE = "2"
+RECIPE = "3"
 """Changes when the method changes, so that nothing fitted by another method is taken for this one."""
 
 POOLED, OWN = 3e-4, 1e-3
 """Strength of the Gaussian priors of the pooled head and of a behaviour's head around it."""
+
+ROLES = 1e-3
+"""The same of a role's head."""
 
 SAME = 0.6
 """Cosine from which two texts may not stand in different folds."""
@@ -51,6 +55,9 @@ LANGUAGE_DIRECTIONS = 8
 CHANGE_DIRECTIONS = 2
 MOST_LOOKALIKES, MOST_BENIGN = 0.15, 0.015
 """Zero is moved up until at most these shares of look-alikes and of benign prompts stand above it, out of fold."""
+
+ROLE_BENIGN = 0.05
+"""Zero of each role's head is where this share of benign prompts stands above it, out of fold."""
 
 LEAST_AUROC, MOST_OWN_LOOKALIKES, SHRINK = 0.80, 0.20, 25
 """What a behaviour, or a language, must reach against its look-alikes to count in the second key, once its figures (some 25
@@ -66,48 +73,62 @@ class Corpus:
     Attributes:
         texts: the texts.
         languages: primary tag of each.
-        behaviour: index of its behaviour; -1 for benign prompts.
+        behaviour: index of its behaviour; -1 for benign prompts and for the work of innocent roles.
+        role: index of its innocent role; -1 for others.
         operator: whether it violates.
         kinds: said, unsaid, inverted, ordinary or benign.
         ids: behaviour ids in the order of the index.
+        roles: innocent roles in the order of theirs.
         changes: texts that differ only in what must not count, with the kind of change and the group they vary.
     """
 
     texts: tuple[str, ...]
     languages: npt.NDArray[np.str_]
     behaviour: npt.NDArray[np.int64]
+    role: npt.NDArray[np.int64]
     operator: Flags
     kinds: npt.NDArray[np.str_]
     ids: tuple[str, ...]
+    roles: tuple[str, ...]
     changes: tuple[tuple[str, str, str], ...]
 
     @cached_property
     def lookalike(self) -> Flags:
-        """Rows that are an allowed example of some behaviour."""
-        return ~self.operator & (self.behaviour >= 0)
+        """Rows that are an allowed example of some behaviour, or the work of an innocent role."""
+        return ~self.operator & ((self.behaviour >= 0) | (self.role >= 0))
 
     @cached_property
     def benign(self) -> Flags:
         """Rows that are ordinary prompts."""
-        return self.behaviour < 0
+        return (self.behaviour < 0) & (self.role < 0)
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash over all of it and the recipe."""
-        body = [
+        body: list[Any] = [
             RECIPE,
             self.texts,
             self.languages.tolist(),
             self.behaviour.tolist(),
+            self.role.tolist(),
             self.operator.tolist(),
             self.kinds.tolist(),
         ]
-        return blake2b(json.dumps([*body, self.ids, self.changes]).encode(), digest_size=16).hexdigest()
+        return blake2b(json.dumps([*body, self.ids, self.roles, self.changes]).encode(), digest_size=16).hexdigest()
 
 
 def benign() -> list[dict[str, str]]:
     """The benign prompts of our own writing: `lang`, `subject`, `text`."""
-    lines = files("backlight.signals").joinpath("baseline", "benign.jsonl").read_text(encoding="utf-8").split("\n")
+    return _lines("benign.jsonl")
+
+
+def roles() -> list[dict[str, str]]:
+    """Working turns of innocent roles, of our own writing: `lang`, `role`, `text`."""
+    return _lines("roles.jsonl")
+
+
+def _lines(name: str) -> list[dict[str, str]]:
+    lines = files("backlight.signals").joinpath("baseline", name).read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines if line]
 
 
@@ -115,17 +136,23 @@ def corpus(behaviours: Mapping[str, _behaviours.Behaviour] | None = None) -> Cor
     """The examples of these behaviours (the shipped ones if left out) and the benign prompts."""
     chosen = behaviours if behaviours is not None else _behaviours.load()
     ids = tuple(sorted(chosen))
-    rows: list[tuple[str, str, int, bool, str]] = []
+    innocent = roles()
+    names = tuple(sorted({row["role"] for row in innocent}))
+    rows: list[tuple[str, str, int, int, bool, str]] = []
     for i, name in enumerate(ids):
-        rows += [(e.text, e.lang, i, True, e.kind) for e in chosen[name].violating]
-        rows += [(e.text, e.lang, i, False, e.kind) for e in chosen[name].allowed]
-    rows += [(row["text"], row["lang"], -1, False, "benign") for row in benign()]
-    lines = files("backlight.signals").joinpath("baseline", "counterfactual.jsonl").read_text(encoding="utf-8").split("\n")
-    changes = tuple((row["change"], row["group"], row["text"]) for row in map(json.loads, filter(None, lines)))
-    texts, languages, behaviour, operator, kinds = zip(*rows, strict=True)
-    return Corpus(
-        texts, np.array(languages), np.array(behaviour, np.int64), np.array(operator, bool), np.array(kinds), ids, changes
-    )
+        rows += [(e.text, e.lang, i, -1, True, e.kind) for e in chosen[name].violating]
+        rows += [(e.text, e.lang, i, -1, False, e.kind) for e in chosen[name].allowed]
+    # What is read of a turn is its instruction, so of a working turn too.
+    rows += [(_asked(row["text"]), row["lang"], -1, names.index(row["role"]), False, "role") for row in innocent]
+    rows += [(row["text"], row["lang"], -1, -1, False, "benign") for row in benign()]
+    changes = tuple((row["change"], row["group"], row["text"]) for row in _lines("counterfactual.jsonl"))
+    texts, languages, behaviour, role, operator, kinds = zip(*rows, strict=True)
+    index, of = np.array(behaviour, np.int64), np.array(role, np.int64)
+    return Corpus(texts, np.array(languages), index, of, np.array(operator, bool), np.array(kinds), ids, names, changes)
+
+
+def _asked(text: str) -> str:
+    return split_document(text).instruction or text
 
 
 @dataclass(frozen=True)
@@ -205,12 +232,14 @@ def _shares(*parts: tuple[Flags, float]) -> Floats:
 
 @dataclass(frozen=True)
 class Raw:
-    """Heads before calibration: one row per behaviour, then the voice; the last column is the intercept."""
+    """Heads before calibration: a row per behaviour, the pooled head, a row per role, the voice; the last column is the
+    intercept.
+    """
 
     heads: Floats
 
     def values(self, x: Floats) -> Floats:
-        """Logits (n, behaviours + 1)."""
+        """Logits (n, columns)."""
         out: Floats = x @ self.heads[:, :-1].T + self.heads[:, -1]
         return out
 
@@ -229,6 +258,11 @@ def fit_raw(data: Corpus, space: Space, rows: Flags) -> Raw:
         use = own | ~operator
         weight = _shares((own & operator, 1.0), (own & alike, 0.5), (alike & ~own, 0.2), (plain, 0.3))
         heads.append(_logistic(x[use], operator[use], weight[use], OWN, pooled))
+    heads.append(pooled)
+    for i in range(len(data.roles)):
+        own = data.role[rows] == i
+        use = own | operator | plain
+        heads.append(_logistic(x[use], own[use], _shares((own, 1.0), (operator, 0.7), (plain, 0.7))[use], ROLES, zero))
     observer = alike & (data.kinds[rows] == "inverted")
     use = operator | observer
     heads.append(_logistic(x[use], operator[use], _shares((operator, 1.0), (observer, 1.0))[use], POOLED, zero))
@@ -251,9 +285,9 @@ def folds(vectors: Floats) -> npt.NDArray[np.int64]:
 
 
 def out_of_fold(data: Corpus, space: Space) -> Floats:
-    """Logits of each row from heads that saw neither it nor a near text, (n, behaviours + 1)."""
+    """Logits of each row from heads that saw neither it nor a near text, (n, columns)."""
     fold = folds(space.vectors)
-    out = np.zeros((len(data.texts), len(data.ids) + 1))
+    out = np.zeros((len(data.texts), len(data.ids) + len(data.roles) + 2))
     for f in range(FOLDS):
         out[fold == f] = fit_raw(data, space, fold != f).values(space.vectors[fold == f])
     return out
@@ -261,44 +295,48 @@ def out_of_fold(data: Corpus, space: Space) -> Floats:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Logits to bits: a shift per behaviour, then one slope and intercept for all; and the voice's own pair."""
+    """Logits to bits, one slope and offset per column (behaviours, operator, roles, voice)."""
 
-    shift: Floats
-    slope: float
-    intercept: float
-    voice_slope: float
-    voice_intercept: float
+    slope: Floats
+    offset: Floats
+    behaviours: int
 
     def bits(self, logits: Floats) -> Floats:
-        """Bits (n, behaviours + 1), capped."""
-        values = (self.slope * (logits[:, :-1] - self.shift) + self.intercept) / _LN2
-        voice = (self.voice_slope * logits[:, -1:] + self.voice_intercept) / _LN2
-        return heard(np.concatenate([values, voice], 1))
+        """Bits (n, columns), capped."""
+        return heard(self.slope * logits + self.offset, self.behaviours)
 
 
 def calibrate(data: Corpus, logits: Floats) -> Calibration:
     """Platt's method on out-of-fold logits of the best head: operators against look-alikes, the harder innocents.
 
     Heads are shifted to let the same share of benign prompts through. A margin then moves zero up, so that most look-alikes
-    stand below it: the value understates the ratio on purpose.
+    stand below it: the value understates the ratio on purpose. The pooled head keeps its logit, in bits: accounts are compared
+    with accounts, so its zero does not matter. A role's head gets a slope by Platt's method too (its work against operators and
+    benign prompts) and its zero by `ROLE_BENIGN`.
     """
-    shift = np.quantile(logits[data.benign, :-1], 0.98, axis=0)
-    best = (logits[:, :-1] - shift).max(1)
+    count = len(data.ids)
+    slope, offset = np.ones(logits.shape[1]) / _LN2, np.zeros(logits.shape[1])
+    acts = logits[:, :count]
+    shift = np.quantile(acts[data.benign], 0.98, axis=0)
+    best = (acts - shift).max(1)
     use = data.operator | data.lookalike
-    slope, intercept = _platt(best[use], data.operator[use], _shares((data.operator, 1.0), (data.lookalike, 1.0))[use])
+    a, b = _platt(best[use], data.operator[use], _shares((data.operator, 1.0), (data.lookalike, 1.0))[use])
+    slope[:count], offset[:count] = a / _LN2, (b - a * shift) / _LN2
     observer = data.lookalike & (data.kinds == "inverted")
     use = data.operator | observer
-    voice = _platt(logits[use, -1], data.operator[use], _shares((data.operator, 1.0), (observer, 1.0))[use])
-    first = Calibration(shift, slope, intercept, *voice)
-    best = first.bits(logits)[:, :-1].max(1)
-    margin = max(
-        0.0,
-        *(
-            float(np.quantile(best[rows], 1 - most))
-            for rows, most in ((data.lookalike, MOST_LOOKALIKES), (data.benign, MOST_BENIGN))
-        ),
-    )
-    return Calibration(shift, slope, intercept - margin * _LN2, *voice)
+    a, b = _platt(logits[use, -1], data.operator[use], _shares((data.operator, 1.0), (observer, 1.0))[use])
+    slope[-1], offset[-1] = a / _LN2, b / _LN2
+    bits = heard(slope * logits + offset, count)[:, :count].max(1)
+    shares = ((data.lookalike, MOST_LOOKALIKES), (data.benign, MOST_BENIGN))
+    offset[:count] -= max(0.0, *(float(np.quantile(bits[rows], 1 - most)) for rows, most in shares))
+    if data.roles:
+        works, own = logits[:, count + 1 : -1], data.role >= 0
+        shift = np.quantile(works[data.benign], 1 - ROLE_BENIGN, axis=0)
+        weight = _shares((own, 1.0), (data.operator, 0.5), (data.benign, 0.5))
+        use = weight > 0
+        a, _ = _platt((works - shift).max(1)[use], own[use], weight[use])
+        slope[count + 1 : -1], offset[count + 1 : -1] = a / _LN2, -a * shift / _LN2
+    return Calibration(slope, offset, count)
 
 
 def _platt(values: Floats, y: Flags, weight: Floats) -> tuple[float, float]:
@@ -316,9 +354,10 @@ def auroc(positive: Floats, negative: Floats) -> float:
 
 def figures(data: Corpus, bits: Floats) -> dict[str, Any]:
     """What cross-validation says: per behaviour, per language, pooled, by kind of example, and for the voice."""
-    best = bits[:, :-1].max(1)
+    best = bits[:, : len(data.ids)].max(1)
     cut = float(np.quantile(best[data.benign], 0.99))
     out: dict[str, Any] = {"pooled": _figure(data, best, cut) | {"cut_at_1pc_of_benign": round(cut, 3)}}
+    out["pooled"]["passes"] = _passes(out["pooled"], out["pooled"])
     out["behaviours"] = {}
     for i, name in enumerate(data.ids):
         own = data.behaviour == i
@@ -332,8 +371,20 @@ def figures(data: Corpus, bits: Floats) -> dict[str, Any]:
         out["languages"][tag] = figure
     out["kinds"] = {
         kind: {"n": int((data.kinds == kind).sum()), "above_0": _share(best[data.kinds == kind])}
-        for kind in ("said", "unsaid", "inverted", "ordinary", "benign")
+        for kind in ("said", "unsaid", "inverted", "ordinary", "role", "benign")
     }
+    pooled = bits[:, len(data.ids)]
+    out["turn"] = {"base": round(float(np.quantile(pooled[data.benign], BASE)), 4)}
+    out["roles"] = {}
+    for i, name in enumerate(data.roles):
+        column, own = bits[:, len(data.ids) + 1 + i], data.role == i
+        out["roles"][name] = {
+            "n": int(own.sum()),
+            "auroc_operators": round(auroc(column[own], column[data.operator]), 3),
+            "above_0": _share(column[own]),
+            "operators_above_0": _share(column[data.operator]),
+            "benign_above_0": _share(column[data.benign]),
+        }
     observer = data.kinds == "inverted"
     out["voice"] = {
         "auroc": round(auroc(bits[data.operator, -1], bits[observer, -1]), 3),
@@ -388,13 +439,12 @@ def _fit_all(data: Corpus, space: Space, embedder: str) -> tuple[Heads, Floats]:
     logits = out_of_fold(data, space)
     calibration = calibrate(data, logits)
     raw = fit_raw(data, space, np.ones(len(data.texts), bool)).heads
-    slope = np.append(np.full(len(data.ids), calibration.slope), calibration.voice_slope) / _LN2
-    offset = np.append(calibration.intercept - calibration.slope * calibration.shift, calibration.voice_intercept) / _LN2
-    weights = raw[:, :-1] * slope[:, None]
-    bias = raw[:, -1] * slope + offset
+    weights = raw[:, :-1] * calibration.slope[:, None]
+    bias = raw[:, -1] * calibration.slope + calibration.offset
     bits = calibration.bits(logits)
     heads = Heads(
         ids=data.ids,
+        roles=data.roles,
         weights=weights.astype(np.float32),
         bias=bias.astype(np.float32),
         fingerprint=data.fingerprint,
@@ -414,13 +464,13 @@ def main() -> None:
     heads, bits = _train(data, UseEmbedder())
     heads.save(folder / "heads.npz")
     (folder / "figures.json").write_text(json.dumps(heads.figures, indent=1) + "\n", encoding="utf-8")
-    best = np.clip(bits[:, :-1].max(1), 0, None)
-    accounts = benign_accounts(best[data.benign], _subjects(), best[data.lookalike])
+    turn = np.clip(bits[:, len(data.ids)] - heads.figures["turn"]["base"], 0, None)
+    work = np.clip(bits[:, len(data.ids) + 1 : -1], 0, None)
+    plain = ~data.operator
+    subjects = np.full(len(data.texts), "", object)
+    subjects[data.benign] = [row["subject"] for row in benign()]
+    accounts = benign_accounts(turn[plain], work[plain], subjects[plain].tolist(), data.lookalike[plain])
     (folder / "accounts.json").write_text(json.dumps(accounts, indent=1) + "\n", encoding="utf-8")
-
-
-def _subjects() -> list[str]:
-    return [row["subject"] for row in benign()]
 
 
 if __name__ == "__main__":
