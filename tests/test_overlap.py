@@ -26,14 +26,15 @@ def grams(text: str) -> Iterator[str]:
 
 def learnt() -> set[str]:
     examples = [e.text for b in load().values() for e in (*b.violating, *b.allowed)]
-    baseline = Path(signals.__file__).parent / "baseline" / "benign.jsonl"
-    examples += [json.loads(line)["text"] for line in baseline.read_text(encoding="utf-8").split("\n") if line]
+    for name in ("benign.jsonl", "roles.jsonl"):
+        lines = (Path(signals.__file__).parent / "baseline" / name).read_text(encoding="utf-8").split("\n")
+        examples += [json.loads(line)["text"] for line in lines if line]
     return {gram for text in examples for gram in grams(text)}
 
 
 @pytest.mark.slow
 def test_examples_and_the_story_world_share_no_five_words(tmp_path: Path) -> None:
-    """No run of five words of any behaviour's example or benign prompt stands in the world's log."""
+    """No run of five words of any behaviour's example, benign prompt or role's turn stands in the world's log."""
     simulate("story", tmp_path, seed=0, size=1.0)
     said: set[str] = set()
     for line in (tmp_path / "logs.jsonl").read_text(encoding="utf-8").split("\n"):
