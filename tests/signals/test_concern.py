@@ -144,6 +144,26 @@ def test_a_pasted_document_says_nothing_about_who_pasted_it() -> None:
     assert value(concern(*tables_, settings=Settings(judged=frozenset({10}))), 1, "concern_pooled") == 4.0
 
 
+def with_role(tables_: tuple[pa.Table, pa.Table, pa.Table], role: str, bits: dict[int, float]) -> tuple[pa.Table, ...]:
+    """The same workspace, some instructions of which read like the work of an innocent role."""
+    row = {"subject_kind": "text", "part": "instruction", "signal": f"role:{role}", "version": "fake/1"}
+    rows = tables.SIGNALS.rows([row | {"subject": text, "value": value} for text, value in bits.items()])
+    return (*tables_[:2], pa.concat_tables([tables_[2], rows]))
+
+
+def test_what_an_innocent_role_explains_better_is_no_evidence() -> None:
+    """Pooled 7.6 bits stand against 4.9 of a role, and fall to none against 8.1; the role's name is not kept."""
+    tables_ = workspace([(1, 10), (1, 11), (1, 12)], {10: 4.0, 11: 4.0})
+    less, more = (concern(*with_role(tables_, "newsroom", bits)) for bits in ({12: 4.9}, {10: 4.5, 12: 4.0}))
+    assert [value(less, 1, name) for name in ("concern_pooled", "innocent", "own_concern")] == [
+        pytest.approx(7.6), pytest.approx(4.9), 1.0,
+    ]  # fmt: skip
+    assert [value(more, 1, name) for name in ("concern_pooled", "innocent", "own_concern", "concern")] == [
+        pytest.approx(7.6), pytest.approx(8.1), 0.0, 0.0,
+    ]  # fmt: skip
+    assert not any("newsroom" in row["signal"] for row in more.to_pylist())
+
+
 def test_what_needs_a_judge_is_what_the_files_say() -> None:
     """The constant and the behaviour files agree."""
     assert {name for name, b in behaviours.load().items() if b.needs_judge} == NEEDS_JUDGE

@@ -109,8 +109,9 @@ def concern(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, setti
 
     Returns:
         Rows with subject_kind account and part period; signals `concern` (bits above the stratum's median, from 0),
-        `concern_pooled` (bits), `concern_cut` (bits), `own_concern` and `too_little` (0 or 1), and each behaviour's and each
-        innocent role's pooled bits where above 0; `rows` holds up to ten telling interactions, strongest first.
+        `concern_pooled` (bits), `innocent` (bits of the best innocent role), `concern_cut` (bits), `own_concern` and
+        `too_little` (0 or 1), and each behaviour's pooled bits where above 0; `rows` holds up to ten telling interactions,
+        strongest first.
     """
     chosen = settings or Settings()
     turns = _turns(interactions, texts, signals, chosen)
@@ -121,7 +122,7 @@ def concern(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, setti
     distinct = _distinct(of, turns.key, len(accounts))
     little = (distinct < LEAST_TURNS) & ~np.isin(accounts, np.array(sorted(chosen.hard), np.int64))
     version, spans = _version(signals), _spans(turns, of, len(accounts))
-    roles, innocent = _by_role(turns, signals, accounts, of, spans, version)
+    innocent = _innocent(turns, signals, of, len(accounts))
     unexplained = np.where(pooled > ROLE_WEIGHT * innocent, pooled, 0.0)
     median, cut = _baseline(_strata(turns, of, distinct, len(accounts)), unexplained, distinct)
     own = (unexplained > cut) & (unexplained >= FLOOR) & ~little
@@ -130,11 +131,12 @@ def concern(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, setti
         "concern": np.maximum(0.0, unexplained - median),
         "concern_pooled": pooled,
         "concern_cut": np.maximum(cut, FLOOR),
+        "innocent": innocent,
         "own_concern": own.astype(np.float64),
         "too_little": little.astype(np.float64),
     }
     parts = [_rows(accounts, name, value, spans, telling, version) for name, value in values.items()]
-    return pa.concat_tables([*parts, *roles, *_by_behaviour(turns, accounts, of, spans, version)])
+    return pa.concat_tables([*parts, *_by_behaviour(turns, accounts, of, spans, version)])
 
 
 def contributions(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, settings: Settings | None = None) -> pa.Table:
@@ -512,26 +514,20 @@ def _by_behaviour(turns: _Turns, accounts: Ints, of: Ints, spans: tuple[pa.Array
     return out
 
 
-def _by_role(
-    turns: _Turns, signals: pa.Table, accounts: Ints, of: Ints, spans: tuple[pa.Array, pa.Array], version: str
-) -> tuple[list[pa.Table], Floats]:
-    """Rows of each innocent role's pooled bits where above 0, and the best role's of each account."""
+def _innocent(turns: _Turns, signals: pa.Table, of: Ints, groups: int) -> Floats:
+    """The best innocent role's pooled bits of each account. Which role it is stays unsaid: a list of who writes like a newsroom
+    is nothing that anybody should be able to print.
+    """
     rows = signals.filter(pc.and_(pc.equal(signals["subject_kind"], "text"), pc.starts_with(signals["signal"], ROLE)))
-    name, best, out = _strings(rows["signal"]), np.zeros(len(accounts)), []
+    name, best = _strings(rows["signal"]), np.zeros(groups)
     subject, value = _ints(rows["subject"]), rows["value"].to_numpy()
     for role in sorted(set(name.tolist())):
         mine = np.flatnonzero(name == role)
         mine = mine[np.argsort(subject[mine], kind="stable")]
         place = _find(subject[mine], turns.text)
         bits = np.where(place >= 0, np.clip(value[mine][place], 0.0, TURN_CAP), 0.0)
-        pooled, order, _ = _pool(of, turns.key, bits, turns.interaction, len(accounts))
-        best = np.maximum(best, pooled)
-        keep = np.flatnonzero(pooled > 0)
-        part = _Turns(**{f: getattr(turns, f) for f in _ROW_FIELDS if f != "bits"}, bits=bits, evidence=turns.evidence)
-        telling = _telling(of, order, part, len(accounts))
-        some = tuple(span.take(pa.array(keep)) for span in spans)
-        out.append(_rows(accounts[keep], role, pooled[keep], (some[0], some[1]), [telling[i] for i in keep], version))
-    return out, best
+        best = np.maximum(best, _pool(of, turns.key, bits, turns.interaction, groups)[0])
+    return best
 
 
 _ROW_FIELDS = ("account", "interaction", "text", "key", "bits", "behaviour", "language", "channel", "tenant", "time")
