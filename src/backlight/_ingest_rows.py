@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -171,7 +172,9 @@ class Builder:
         self._hasher, self._pseudonyms, self._vault = hasher, pseudonyms, vault
         self.excluded_accounts, self._excluded_tenants = excluded_accounts, excluded_tenants
         self._identities: dict[Raw, Identity] = {}
-        self._conversations: dict[str, int] = {}
+        self._key = lru_cache(_CACHED)(pseudonyms.key)
+        self._tenant = lru_cache(_CACHED)(pseudonyms.tenant)
+        self._conversation_id = lru_cache(_CACHED)(pseudonyms.conversation)
         self._vouched: tuple[str, ...] = ()
         self._source = ""
 
@@ -217,8 +220,6 @@ class Builder:
     def _begin(self, source: str, vouched: tuple[str, ...]) -> None:
         if vouched != self._vouched or len(self._identities) > _CACHED:
             self._identities.clear()
-        if len(self._conversations) > _CACHED:
-            self._conversations.clear()
         self._source, self._vouched = source, vouched
 
     # --- identities
@@ -237,7 +238,7 @@ class Builder:
         account, digest, name = None, ABSENT, fields.get(level) or ""
         if level != "none":
             account, digest = self._pseudonyms.account(level, name, key=key)
-        tenant_id = self._pseudonyms.tenant(tenant) if tenant else None
+        tenant_id = self._tenant(tenant) if tenant else None
         addresses = address_values(raw[4]) if raw[4] else {}
         values = [(kind, self._hasher.id(kind, value)) for kind, value in addresses.items()]
         if raw[5] and raw[5].strip():
@@ -248,21 +249,13 @@ class Builder:
             level=level,
             raw=name,
             raw_key=key if level == "end_user" else None,
-            key=self._pseudonyms.key(key) if key else None,
+            key=self._key(key) if key else None,
             tenant=tenant_id,
             values=values,
             mark=self._hasher.digest("identity", _encode(raw)),
             excluded=account in self.excluded_accounts or tenant_id in self._excluded_tenants,
             collected=tuple(bool(value) for value in raw),
         )
-
-    def _conversation_id(self, raw: str | None) -> int | None:
-        if not raw:
-            return None
-        known = self._conversations.get(raw)
-        if known is None:
-            known = self._conversations[raw] = self._pseudonyms.conversation(raw)
-        return known
 
     # --- exchanges and conversations
 
@@ -369,7 +362,7 @@ class Builder:
         """One row. What its digest covers decides what counts as the same record: see the comment inside."""
         digest = self._hasher.digest
         prompt, output, chain = turn.prompt, turn.output, turn.chain
-        conversation = self._conversation_id(item.conversation)
+        conversation = self._conversation_id(item.conversation) if item.conversation else None
         if from_history:  # the same exchange, whichever later request shows it
             key = digest("history", chain)
         else:  # source, its record id, and the record: who, when, what (in the chain), and what the provider said of it

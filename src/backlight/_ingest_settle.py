@@ -145,25 +145,29 @@ class Settler:
         if settled.renamed:
             blobs = self._resealed(rows, built, settled.renamed)
             rows = _renumbered(rows, settled.renamed)
-        kept = pa.array(np.flatnonzero(settled.fresh))
-        fresh = rows.take(kept)
-        batch.put("interactions", fresh)
+        months = pa.array(built.months, pa.int32())
+        read: int = rows.num_rows
+        if not settled.fresh.all():
+            kept = pa.array(np.flatnonzero(settled.fresh))
+            rows, months, blobs = rows.take(kept), months.take(kept), blobs.take(kept)
+        stored: int = rows.num_rows
+        batch.put("interactions", rows)
         sealed = pa.table(
             {
-                "row": fresh.column("id"),
-                "kind": pa.repeat("exchange", len(kept)),
-                "account": fresh.column("account").fill_null(0),
-                "month": pa.array(built.months, pa.int32()).take(kept),
-                "blob": blobs.take(kept),
+                "row": rows.column("id"),
+                "kind": pa.repeat("exchange", stored),
+                "account": rows.column("account").fill_null(0),
+                "month": months,
+                "blob": blobs,
             },
             schema=VAULT.arrow,
         )
         batch.put("vault", sealed.filter(sealed.column("blob").is_valid()))
-        self._take_chains(fresh, history)
-        batch.counts.read += len(kept) if history else rows.num_rows
-        batch.counts.stored += len(kept)
-        batch.counts.duplicate += 0 if history else rows.num_rows - len(kept)
-        return len(kept)
+        self._take_chains(rows, history)
+        batch.counts.read += stored if history else read
+        batch.counts.stored += stored
+        batch.counts.duplicate += 0 if history else read - stored
+        return stored
 
     def _take_chains(self, fresh: pa.Table, history: bool) -> None:
         """Remember the chains of stored rows; a row of its own takes the place of one known from history only."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from struct import Struct
 
 import zstandard
@@ -28,7 +27,6 @@ _HEAD = bytes([_FORMAT])
 _NONCE = 12
 _ASSOCIATED = Struct(">Bqqi")
 _LIMIT = 1 << 30
-_CIPHERS = 1024
 
 
 class Vault:
@@ -43,7 +41,6 @@ class Vault:
         self._keys = keys
         self._compress = zstandard.ZstdCompressor(level=level).compress
         self._decompress = zstandard.ZstdDecompressor().decompress
-        self._cipher = lru_cache(_CIPHERS)(AESGCM)
 
     def seal(self, row: int, account: int, month: int, payload: bytes) -> bytes:
         """Seal one item of this row, account and month (year * 12 + month - 1; 0 for identities)."""
@@ -53,14 +50,16 @@ class Vault:
         self, rows: Sequence[int], accounts: Sequence[int], months: Sequence[int], payloads: Sequence[bytes]
     ) -> list[bytes]:
         """Seal many items, each of its row, account and month; data keys that are missing are made and stored first."""
-        pairs = _pairs(rows, accounts, months, payloads)
-        keys = self._keys.get(pairs, create=True)
-        nonces = os.urandom(_NONCE * len(pairs))
-        pack, compress, cipher = _ASSOCIATED.pack, self._compress, self._cipher
-        sealed = [b""] * len(pairs)
-        for n in _by_key(pairs):
-            nonce, pair = nonces[_NONCE * n : _NONCE * (n + 1)], pairs[n]
-            sealed[n] = _HEAD + nonce + cipher(keys[pair]).encrypt(nonce, compress(payloads[n]), pack(_FORMAT, rows[n], *pair))
+        places = _by_key(rows, accounts, months, payloads)
+        keys = self._keys.get(places, create=True)
+        nonces = os.urandom(_NONCE * len(payloads))
+        pack, compress = _ASSOCIATED.pack, self._compress
+        sealed = [b""] * len(payloads)
+        for pair, held in places.items():
+            (account, month), encrypt = pair, AESGCM(keys[pair]).encrypt
+            for n in held:
+                nonce = nonces[_NONCE * n : _NONCE * (n + 1)]
+                sealed[n] = _HEAD + nonce + encrypt(nonce, compress(payloads[n]), pack(_FORMAT, rows[n], account, month))
         return sealed
 
     def open(self, row: int, account: int, month: int, blob: bytes) -> bytes:
@@ -82,34 +81,39 @@ class Vault:
         Raises:
             StoreError: an item is damaged or another row's.
         """
-        pairs = _pairs(rows, accounts, months, blobs)
-        keys = self._keys.get(pairs, create=False)
-        opened: list[bytes | None] = [None] * len(pairs)
-        for n in _by_key(pairs):
-            key = keys.get(pairs[n])
-            if key is not None:
-                opened[n] = self._opened(key, blobs[n], rows[n], _ASSOCIATED.pack(_FORMAT, rows[n], *pairs[n]))
+        places = _by_key(rows, accounts, months, blobs)
+        keys = self._keys.get(places, create=False)
+        opened: list[bytes | None] = [None] * len(blobs)
+        for pair, held in places.items():
+            if (key := keys.get(pair)) is not None:
+                cipher = AESGCM(key)
+                for n in held:
+                    opened[n] = self._opened(cipher, blobs[n], rows[n], _ASSOCIATED.pack(_FORMAT, rows[n], *pair))
         return opened
 
-    def _opened(self, key: bytes, blob: bytes, row: int, associated: bytes) -> bytes:
+    def _opened(self, cipher: AESGCM, blob: bytes, row: int, associated: bytes) -> bytes:
         if blob[:1] != _HEAD:
             found = blob[:1].hex() or "none"
             raise StoreError(f"row {row} is sealed in format {found}", f"format {_FORMAT:02x}", "use a newer Backlight")
         try:
-            packed = self._cipher(key).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], associated)
+            packed = cipher.decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], associated)
             return self._decompress(packed, max_output_size=_LIMIT)
         except (InvalidTag, zstandard.ZstdError, ValueError) as error:
             raise StoreError(f"the sealed item of row {row} is damaged or another row's", "one that its key opens") from error
 
 
-def _pairs(rows: Sequence[int], accounts: Sequence[int], months: Sequence[int], items: Sequence[bytes]) -> list[DataKey]:
+def _by_key(
+    rows: Sequence[int], accounts: Sequence[int], months: Sequence[int], items: Sequence[bytes]
+) -> dict[DataKey, list[int]]:
+    """Positions by data key: a cipher is costly to make and large, so each is made once and let go."""
     if not len(rows) == len(accounts) == len(months) == len(items):
         raise ValueError(
             f"{len(rows)} rows, {len(accounts)} accounts, {len(months)} months and {len(items)} items do not match"
         )
-    return list(zip(accounts, months, strict=True))
-
-
-def _by_key(pairs: Sequence[DataKey]) -> list[int]:
-    """Positions in order of their data keys: a cipher is costly to make and large, so each is made once and let go."""
-    return sorted(range(len(pairs)), key=pairs.__getitem__)
+    places: dict[DataKey, list[int]] = {}
+    for n, pair in enumerate(zip(accounts, months, strict=True)):
+        if (held := places.get(pair)) is None:
+            places[pair] = [n]
+        else:
+            held.append(n)
+    return places

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 Type = Literal["int64", "int32", "float64", "bool", "string", "binary", "timestamp", "date", "array<int64>", "array<string>"]
 
@@ -56,6 +57,8 @@ class Table:
 
     def unbound(self) -> ir.Table:
         """The table as an unbound Ibis expression, to be run by an engine."""
+        import ibis  # here, since ingest's workers read schemas and never need its half second and 50 MB
+
         return ibis.table({c.name: _IBIS[c.type] for c in self.columns}, name=self.name)
 
     def empty(self) -> pa.Table:

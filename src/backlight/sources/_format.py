@@ -248,13 +248,12 @@ class Format:
         return parsed
 
     def _quickest(self, data: bytes) -> _Quick | None:
-        """The short way; unless the data is ASCII, with a check that unread fields are UTF-8 too."""
-        return self.quick if self.quick is None or data.isascii() else self._quick_if_utf8
+        """The short way; unless all of the data is UTF-8, with a check that of each record its unread fields are too."""
+        return self.quick if self.quick is None or _json.is_utf8(data) else self._quick_if_utf8
 
     def _quick_if_utf8(self, data: bytes, context: Context) -> Item:
         assert self.quick is not None
-        if not data.isascii():
-            data.decode()
+        data.decode()
         return self.quick(data, context)
 
     def _parse(self, place: str, data: bytes, context: Context, parsed: Parsed) -> None:

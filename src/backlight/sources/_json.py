@@ -7,10 +7,12 @@ Lone surrogates (`\\ud83d` without its other half, left by cutting a string in t
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from backlight.errors import RecordError
 
@@ -41,6 +43,18 @@ def decoder(kind: Any) -> Callable[[bytes], Any]:
             return _again(data, typed, error)
 
     return decode
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8: what decoding them would say, at several times its speed."""
+    if data.isascii():
+        return True
+    ends = pa.py_buffer(struct.pack("=qq", 0, len(data)))
+    try:
+        pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(data)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def check_size(data: bytes) -> None:
