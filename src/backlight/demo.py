@@ -97,19 +97,21 @@ def _refuse(ws: Workspace, console: Console) -> Mapping[str, Any]:
     with _step(console, "Sending two requests through the guard, live"), running(model, lifespan="off") as upstream:
         gateway = app(ws, upstream=f"{upstream}/v1", policy=builtin("demo"), scorer=EmbeddingScorer())
         with running(gateway, lifespan="on") as url:
-            answers = {name: _ask(f"{url}/v1/chat/completions", text) for name, text in _ASKED.items()}
+            answers = {name: _ask(f"{url}/v1/chat/completions", text) for name, text in ASKED.items()}
     for name, answer in answers.items():
         said = answer["choices"][0]["message"]
-        console.print(f"    {name}: {_ASKED[name]}", markup=False, soft_wrap=True)
+        console.print(f"    {name}: {ASKED[name]}", markup=False, soft_wrap=True)
         refusal = said.get("refusal")
         console.print(plain(f"      {'refused: ' + refusal if refusal else 'answered: ' + said['content']}"), markup=False)
-    console.print(
-        "    The refusal is on disk, and remembered: a later turn with the same rare thing is looked at.\n", markup=False
-    )
+    if any(answer["choices"][0]["message"].get("refusal") for answer in answers.values()):
+        console.print(
+            "    The refusal is on disk, and remembered: a later turn with the same rare thing is looked at.\n", markup=False
+        )
     return answers
 
 
-_ASKED = {"harmless": _HARMLESS, "planning": _REQUEST}
+ASKED = {"harmless": _HARMLESS, "planning": _REQUEST}
+"""What the demo asks through the guard: one request is answered, one refused."""
 
 
 def _ask(url: str, text: str) -> Any:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlight.errors import RecordError
-from backlight.sources._json import decoder
+from backlight.sources._json import decoder, is_utf8
 
 decode = decoder(Any)
 ESCAPES = st.lists(st.sampled_from(["\\ud83d", "\\ude00", "\\\\", "\\n", "a", "\\u00e9", "\\uD83D\\uDE00", "\\\\ud83d"])).map(
@@ -24,6 +24,22 @@ def test_lone_surrogates_become_replacement_characters(text: str) -> None:
     data = f'"{text}"'.encode()
     expected = json.loads(data).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert decode(data) == expected
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a", b"\xc3", b"\xa9", b"\xe4\xb8", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"\xc0\x80", b"\xf4\x90"])
+    )
+)
+def test_bytes_are_utf8_where_python_decodes_them(parts: list[bytes]) -> None:
+    """Sequences cut short, overlong forms, surrogates and what lies past U+10FFFF are told apart as Python does."""
+    data = b"".join(parts)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        assert not is_utf8(data)
+    else:
+        assert is_utf8(data)
 
 
 def test_not_a_number_is_null() -> None:
