@@ -169,7 +169,7 @@ def contributions(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *,
 class _Turns:
     """Every scored turn of an account, one row each; arrays of one length.
 
-    `key` is what repeats are counted by; `bits` the best counted behaviour's (0 if none), capped; `evidence` all counted
+    `key` is what repeats are counted by; `bits` the evidence of the text (0 if none), capped; `evidence` all counted
     behaviours of the texts, by text.
     """
 
@@ -515,8 +515,8 @@ def _by_behaviour(turns: _Turns, accounts: Ints, of: Ints, spans: tuple[pa.Array
 
 
 def _innocent(turns: _Turns, signals: pa.Table, of: Ints, groups: int) -> Floats:
-    """The best innocent role's pooled bits of each account. Which role it is stays unsaid: a list of who writes like a newsroom
-    is nothing that anybody should be able to print.
+    """The best innocent role's pooled bits of each account. Which role it is stays unsaid: no command may list who writes like a
+    newsroom. Whoever joins the scores of texts with the turns still can.
     """
     rows = signals.filter(pc.and_(pc.equal(signals["subject_kind"], "text"), pc.starts_with(signals["signal"], ROLE)))
     name, best = _strings(rows["signal"]), np.zeros(groups)
