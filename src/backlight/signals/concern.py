@@ -515,8 +515,8 @@ def _by_behaviour(turns: _Turns, accounts: Ints, of: Ints, spans: tuple[pa.Array
 
 
 def _innocent(turns: _Turns, signals: pa.Table, of: Ints, groups: int) -> Floats:
-    """The best innocent role's pooled bits of each account. Which role it is stays unsaid: no command may list who writes like a
-    newsroom. Whoever joins the scores of texts with the turns still can.
+    """The best innocent role's pooled bits of each account. Which role it is stays unsaid: no command may list who writes
+    like a newsroom. Whoever joins the scores of texts with the turns still can.
     """
     rows = signals.filter(pc.and_(pc.equal(signals["subject_kind"], "text"), pc.starts_with(signals["signal"], ROLE)))
     name, best = _strings(rows["signal"]), np.zeros(groups)
