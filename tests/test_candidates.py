@@ -57,6 +57,7 @@ def facts(
     given: dict[str, Any] = {
         "weighed": weighed or {}, "evidence": weigh.Evidence(), "weights": WEIGHTS, "prior": 20.0, "turns": by,
         "hours": weigh.HourBits(Profiles(np.empty(0, np.int64), np.empty((0, 168))), WEIGHTS), "concern": concern,
+        "telling": {one.text: (one.text, 0.0) for own in by.values() for one in own},
         "added": {account: [(account, bits)] for account, bits in (own or {}).items()}, "strata": {}, "entities": {},
         "holders": {}, "posted": {}, "matches": wild.MATCHES.empty_table(), "posts": 0, "keys": frozenset(), "behaviours": {},
         "hasher": HASHER,
@@ -113,6 +114,65 @@ def test_a_fifth_of_the_members_is_needed() -> None:
     ring = tied(range(1, 12), **CREW)
     assert cores(propose(facts(ring, own=dict.fromkeys((1, 2), 6.0)))) == []
     assert cores(propose(facts(ring, own=dict.fromkeys((1, 2, 3), 6.0)))) == [(1, 2, 3)]
+
+
+def working(
+    members: Iterable[int], said: Mapping[int, Iterable[tuple[int, float]]], *, outside: Iterable[int] = (), **more: Any
+) -> Facts:
+    """A tied group without own concern; its members say (thing, bits) in turns that name the object 7, as those outside do."""
+    members = tuple(members)
+    turns = [turn(1000 * member + n, member, 1) for member, things in said.items() for n, _ in enumerate(things)]
+    things = [(key, bits) for things in said.values() for key, bits in things]
+    rows = {(member, "entity", 7): frozenset(one.id for one in turns if one.account == member) for member in said}
+    evidence = weigh.Evidence(holders={("entity", 7): frozenset(members) | frozenset(outside)}, rows=rows)
+    given = facts(tied(members, **CREW), turns=turns, evidence=evidence, **more)
+    told = dict(zip((one.text for one in turns), things, strict=True))
+    return Facts(**(vars(given) | {"telling": {**given.telling, **told}}))
+
+
+QUIET = [(n, 0.0) for n in range(101, 108)]
+
+
+def test_a_crew_is_found_by_its_work() -> None:
+    """Three of ten things said around what ties them tell: those who said them are core, one who did not is associated. Their
+    chance: 304 texts and three others, four in 311 by the rule, so C(10,3) (4/311)^3 = 2.5e-4, twice.
+    """
+    given = working((1, 2, 3, 4), {1: [(91, 2.0)], 2: [(92, 3.0)], 3: [(93, 1.0)], 4: QUIET})
+    (entry,) = propose(given).candidates
+    assert (entry.core, entry.associated) == ((1, 2, 3), (4,))
+    (find,) = propose(given).finds
+    assert (find.work.said, dict(find.work.bits), find.concern) == (10, {91: 2.0, 92: 3.0, 93: 1.0}, 6.0)
+    assert find.p == pytest.approx(4.7e-4, rel=0.1)
+    assert [row.account for row in find.work.turns] == [2, 1, 3]
+    words = [one["statement"] for one in entry.body["evidence"] if "distinct things" in one["statement"]]
+    assert words and words[0].startswith("Of 10 distinct things that members said around what ties them, 3 tell")
+
+
+def test_three_of_eleven_are_too_few() -> None:
+    """Below three in ten the work tells nothing, and two things tell nothing whatever they are of."""
+    eleven = {1: [(91, 2.0)], 2: [(92, 3.0)], 3: [(93, 1.0)], 4: [*QUIET, (108, 0.0)]}
+    assert cores(propose(working((1, 2, 3, 4), eleven))) == []
+    assert cores(propose(working((1, 2, 3, 4), {1: [(91, 5.0)], 2: [(92, 5.0)]}))) == []
+
+
+def test_one_misjudged_template_of_the_work_counts_once() -> None:
+    """Four members say one thing that tells, three times each: one thing of one."""
+    found = propose(working((1, 2, 3, 4), {member: [(91, 5.0)] * 3 for member in (1, 2, 3, 4)}))
+    assert cores(found) == [] and (found.finds[0].work.said, len(found.finds[0].work.bits)) == (1, 1)
+
+
+def test_what_everybody_names_is_nobodys_work() -> None:
+    """Five accounts outside name it too: it ties nobody in particular, and what was said there is not looked at."""
+    said = {1: [(91, 2.0)], 2: [(92, 3.0)], 3: [(93, 1.0)]}
+    assert cores(propose(working((1, 2, 3), said, outside=range(50, 54)))) == [(1, 2, 3)]
+    assert cores(propose(working((1, 2, 3), said, outside=range(50, 55)))) == []
+
+
+def test_work_must_be_more_than_ordinary_texts() -> None:
+    """Where four in ten texts of the workspace tell, three of ten are nothing."""
+    given = working((1, 2, 3, 4), {1: [(91, 2.0)], 2: [(92, 3.0)], 3: [(93, 1.0)], 4: QUIET})
+    usual = {text: (key, 1.0 if text % 10 < 4 else bits) for text, (key, bits) in given.telling.items() if text >= 10_000}
+    assert cores(propose(Facts(**(vars(given) | {"telling": {**given.telling, **usual}})))) == []
 
 
 def test_fans_who_write_alike_are_no_group() -> None:

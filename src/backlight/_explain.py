@@ -187,7 +187,6 @@ def _item_evidence(find: Find) -> Iterator[dict[str, Any]]:
 
 
 def _text_evidence(find: Find, facts: Facts) -> Iterator[dict[str, Any]]:
-    own = sum(facts.own(member) for member in find.members)
     names: dict[str, int] = defaultdict(int)
     for member in find.core:
         for name, bits in facts.concern[member].behaviours.items() if member in facts.concern else ():
@@ -195,9 +194,20 @@ def _text_evidence(find: Find, facts: Facts) -> Iterator[dict[str, Any]]:
     top = sorted((name for name, n in names.items() if n), key=lambda name: (-names[name], name))[:4]
     said = "; ".join(f"{names[name]} of {len(find.core)}: {_name(name, facts)}" for name in top)
     rows = [row for member in find.core for row in (facts.concern[member].rows[:1] if member in facts.concern else ())][:_ROWS]
-    tested = f", more than random groups of the same size and strata (q = {find.q:.2g})" if len(find.members) > 1 else ""
-    words = f"{own} of {len(find.members)} accounts have own concern; together {find.concern:.1f} bits{tested}. {said}"
+    tested = f", beyond chance (q = {find.q:.2g})" if len(find.members) > 1 else ""
+    own = f"{len(find.own)} of {len(find.members)} accounts have own concern"
+    words = f"{own}; together {find.concern:.1f} bits{tested}. {said}"
+    if find.work.tells:
+        yield _evidence("what", "behaviours", 0.0, _work_words(find, facts), [turn.id for turn in find.work.turns[:_ROWS]])
     yield _evidence("what", "behaviours", 0.0, words, rows)
+
+
+def _work_words(find: Find, facts: Facts) -> str:
+    return (
+        f"Of {find.work.said} distinct things that members said around what ties them, {len(find.work.bits)} tell of an "
+        "operator and no innocent role explains them; "
+        f"of all texts of the workspace {facts.ordinary:.0%} do (p = {find.work.p:.2g})"
+    )
 
 
 def _name(behaviour: str, facts: Facts) -> str:
@@ -213,9 +223,9 @@ def _evidence(family: str, layer: str, bits: float, statement: str, rows: Sequen
 
 
 def _against(find: Find, facts: Facts) -> Iterator[str]:
-    quiet = [member for member in find.members if not facts.own(member)]
+    quiet = len(find.members) - len(find.own)
     if quiet and len(find.members) > 1:
-        yield f"{len(quiet)} of {len(find.members)} linked accounts have no concern of their own."
+        yield f"{quiet} of {len(find.members)} linked accounts have no concern of their own."
     turns = [turn for member in find.core for turn in facts.turns.get(member, ())]
     told = sum(turn.mass > 0 for turn in turns)
     if turns:

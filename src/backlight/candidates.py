@@ -1,10 +1,15 @@
 """The candidate rule: two keys.
 
 A *group* is a candidate when both keys turn. Key 1: what ties it exceeds the prior odds, by two strong families, one of them
-*what* or *wild*. Key 2: what its members write is of concern: capped, shared texts counted once, more than random groups of
-the same size and strata (q <= 0.05), and enough members have concern of their own. Ties alone find offices and newsrooms as
-surely as crews; concern alone finds novelists. A *single account* needs own concern and two hard items of different kinds,
-from two sessions on two days. Everything short of that is a flag, a cohort, or nothing.
+*what* or *wild*. Key 2: what its members write is of concern, beyond chance (q <= 0.05), and enough members have concern of
+their own. That is measured twice. Alone, an account has own concern by all that it wrote; capped, shared texts counted once,
+the group must beat random groups of the same size and strata. Together, what ties a group shows what the group is for: of the
+things it said in turns that touch such an object (the *work*), three in ten must tell of an operator and be explained by no
+innocent role, more than ordinary texts do; a member that said one of these has own concern. Most turns of a crew are harmless,
+and its work is where it is not. Ties alone find offices and newsrooms as surely as crews; concern alone finds novelists.
+
+A *single account* needs own concern and two hard items of different kinds, from two sessions on two days. Everything short of
+that is a flag, a cohort, or nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +17,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.stats import binom
 
 from backlight import _explain, _ledger, tables
 from backlight.hashing import Hasher
@@ -35,6 +41,9 @@ CAP = 6.0
 Q = 0.05
 SHARE, LEAST = 0.2, 2
 """Own concern that a group needs: this share of members, and at least so many."""
+
+WORK, LEAST_TELLING = 0.3, 3
+"""Of what a group said together this share must tell, and at least so many distinct things."""
 
 DRAWS = 2000
 PAPER = 2.0
@@ -58,6 +67,7 @@ class Facts:
         prior: prior odds against a pair, in bits.
         turns: by account, in order of time.
         concern: by account, from behaviours that count.
+        telling: text -> what repeats are counted by, and its bits where it tells and no innocent role explains it, else 0.
         added: by account, what each of its texts adds to its concern: (skeleton, document or text that repeats count by, bits).
         strata: by account.
         entities: prompt -> object -> kind, all that it names, documents included.
@@ -78,6 +88,7 @@ class Facts:
     prior: float
     turns: Mapping[int, Sequence[Turn]]
     concern: Mapping[int, Concern]
+    telling: Mapping[int, tuple[int, float]]
     added: Mapping[int, Sequence[tuple[int, float]]]
     strata: Mapping[int, tuple[object, ...]]
     entities: Mapping[int, Mapping[int, str]]
@@ -108,6 +119,21 @@ class Facts:
         return dict(found)
 
     @cached_property
+    def ordinary(self) -> float:
+        """Share of all scored texts that tell: the chance of one, operators' own included."""
+        tell = sum(bits > 0 for _, bits in self.telling.values())
+        return (tell + 1) / (len(self.telling) + 1)
+
+    @cached_property
+    def shared(self) -> Mapping[int, list[tuple[str, int]]]:
+        """By account, the objects of *what* and *wild* that it shares with anybody."""
+        found: dict[int, list[tuple[str, int]]] = defaultdict(list)
+        for account, layer, thing in sorted(self.evidence.rows):
+            if tables.LAYERS[layer].family in ("what", "wild"):
+                found[account].append((layer, thing))
+        return dict(found)
+
+    @cached_property
     def partners(self) -> Mapping[int, set[int]]:
         """Accounts with which each shares anything."""
         found: dict[int, set[int]] = defaultdict(set)
@@ -126,6 +152,30 @@ _NONE = Concern()
 
 
 @dataclass(frozen=True)
+class Work:
+    """What a group does together: the turns of its members that touch an object which ties it and is rare outside it.
+
+    Attributes:
+        said: how many distinct things they said there; repeats of a skeleton are one.
+        bits: those that tell -> bits; at least half of the texts of one skeleton must.
+        by: member -> of these, what it said.
+        turns: their turns, strongest first.
+        p: chance of so many among ordinary texts (binomial).
+    """
+
+    said: int = 0
+    bits: Mapping[int, float] = field(default_factory=dict)
+    by: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    p: float = 1.0
+
+    @property
+    def tells(self) -> bool:
+        """Whether enough of it tells of an operator."""
+        return len(self.bits) >= LEAST_TELLING and len(self.bits) >= WORK * self.said
+
+
+@dataclass(frozen=True)
 class Find:
     """A group or account and how it stands before the keys.
 
@@ -134,8 +184,11 @@ class Find:
         core: own concern and tied to another with own concern (a single account is its own core).
         associated: no own concern, tied to two core members in two strong families.
         ties: what ties it.
-        contributions: bits of concern that each member adds, shared texts counted once.
-        p: chance of so much concern in a random group of the same size and strata.
+        contributions: bits of concern that each member adds by all that it wrote, shared texts counted once.
+        work: what they do together.
+        own: members with own concern, alone or by the work.
+        p: chance of so much concern in a random group of the same size and strata, or of such work among ordinary texts, the
+            smaller of the two times two.
         q: Benjamini-Hochberg over all groups that were tested.
         rank: place of its concern among linked groups, from 1; and how many they are.
         items: hard items of a single account.
@@ -148,6 +201,8 @@ class Find:
     associated: tuple[int, ...]
     ties: groups.GroupBits
     contributions: Mapping[int, float]
+    work: Work = field(default_factory=Work)
+    own: tuple[int, ...] = ()
     p: float = 1.0
     q: float = 1.0
     rank: tuple[int, int] = (1, 1)
@@ -158,8 +213,9 @@ class Find:
 
     @property
     def concern(self) -> float:
-        """The group's concern in bits."""
-        return sum(self.contributions.values())
+        """The group's concern in bits: what its members wrote alone, or the work where that says more."""
+        alone = sum(self.contributions.values())
+        return max(alone, sum(self.work.bits.values())) if self.work.tells else alone
 
 
 @dataclass(frozen=True)
@@ -243,16 +299,49 @@ def _strength(find: Find) -> float:
 def _find(ring: tuple[int, ...], facts: Facts) -> Find:
     """A ring with its core, its associated members (some from outside the ring) and what ties it."""
     least = facts.weights.strong_bits
-    own = {member for member in ring if facts.own(member)}
+    work = _work(ring, facts)
+    own = {member for member in ring if facts.own(member) or (work.tells and member in work.by)}
     core = {member for member in own if _tied(member, own, facts)}
     near = set(ring).union(*(facts.partners.get(member, ()) for member in core))
     associated = [
         member
         for member in sorted(near - core)
-        if not facts.own(member) and len(groups.strong_ties(member, core, facts.weighed, least)) >= 2
+        if member not in own and not facts.own(member) and len(groups.strong_ties(member, core, facts.weighed, least)) >= 2
     ]
     ties = groups.group_bits(ring, facts.weighed)
-    return Find(ring, tuple(sorted(core)), tuple(associated), ties, _contributions(ring, facts), key1=_key1(ties, facts))
+    return Find(
+        ring, tuple(sorted(core)), tuple(associated), ties, _contributions(ring, facts), work, tuple(sorted(own)),
+        key1=_key1(ties, facts),
+    )  # fmt: skip
+
+
+def _work(ring: Sequence[int], facts: Facts) -> Work:
+    """What the members of a ring say in turns that touch what they share."""
+    inside = frozenset(ring) - facts.keys
+    turns: dict[int, Turn] = {}
+    for member in sorted(inside):
+        for layer, thing in facts.shared.get(member, ()):
+            holders = facts.evidence.holders[layer, thing]
+            if len(holders & inside) >= 2 and len(holders - inside) < RARE:
+                rows = facts.evidence.rows[member, layer, thing]
+                turns |= {row: facts.turn[row] for row in rows if row in facts.turn}
+    heard: dict[int, list[float]] = defaultdict(list)
+    for text in {turn.text for turn in turns.values() if turn.text is not None}:
+        if text in facts.telling:
+            key, bits = facts.telling[text]
+            heard[key].append(bits)
+    tell = {key: max(found) for key, found in sorted(heard.items()) if 2 * sum(bits > 0 for bits in found) >= len(found)}
+    spoken: dict[int, set[int]] = defaultdict(set)
+    strongest: dict[int, tuple[float, Turn]] = {}
+    for _, turn in sorted(turns.items()):
+        key, bits = facts.telling.get(turn.text, (0, 0.0)) if turn.text is not None else (0, 0.0)
+        if bits > 0 and key in tell:
+            spoken[turn.account].add(key)
+            if bits > strongest.get(key, (0.0, turn))[0]:
+                strongest[key] = bits, turn
+    by = {member: frozenset(keys) for member, keys in spoken.items()}
+    read = tuple(turn for _, turn in sorted(strongest.values(), key=lambda one: (-one[0], one[1].id)))
+    return Work(len(heard), tell, by, read, float(binom.sf(len(tell) - 1, len(heard), facts.ordinary)) if heard else 1.0)
 
 
 def _tied(member: int, others: Iterable[int], facts: Facts) -> bool:
@@ -298,7 +387,7 @@ def _tested(finds: Sequence[Find], facts: Facts) -> list[Find]:
     if not finds:
         return []
     draw = _Draws(facts)
-    p = np.array([draw.p(find) for find in finds])
+    p = np.array([min(1.0, 2 * min(draw.p(find), find.work.p if find.work.tells else 1.0)) for find in finds])
     tried = np.array([find.key1 for find in finds])
     q = np.ones(len(finds))
     q[tried] = chance.benjamini_hochberg(p[tried], int(tried.sum()))
@@ -307,13 +396,9 @@ def _tested(finds: Sequence[Find], facts: Facts) -> list[Find]:
     tested = []
     for n, find in enumerate(finds):
         needed = max(LEAST, math.ceil(SHARE * len(find.members)))
-        enough = sum(facts.own(member) for member in find.members) >= needed and len(find.core) >= LEAST
-        tested.append(
-            Find(
-                find.members, find.core, find.associated, find.ties, find.contributions, float(p[n]), float(q[n]),
-                (place[n], len(finds)), (), (), find.key1, enough and bool(q[n] <= Q),
-            )
-        )  # fmt: skip
+        enough = len(find.own) >= needed and len(find.core) >= LEAST
+        rank = (place[n], len(finds))
+        tested.append(replace(find, p=float(p[n]), q=float(q[n]), rank=rank, key2=enough and bool(q[n] <= Q)))
     return tested
 
 
@@ -332,13 +417,13 @@ class _Draws:
         """Share of random groups with at least this concern, the group's own members left out; one added."""
         inside = set(find.members)
         rng = np.random.default_rng([self._facts.seed, *(member & 0xFFFFFFFF for member in find.members)])
-        total = np.zeros(DRAWS)
+        alone, total = sum(find.contributions.values()), np.zeros(DRAWS)
         for member in find.members:
             others = self._like(member, inside)
             if not len(others):
                 return 1.0
             total += self._bits[rng.choice(others, DRAWS)]
-        return float((1 + (total >= find.concern - 1e-9).sum()) / (1 + DRAWS))
+        return float((1 + (total >= alone - 1e-9).sum()) / (1 + DRAWS))
 
     def _like(self, member: int, inside: set[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Accounts of the member's stratum, or all where fewer than five others are of it."""
@@ -453,15 +538,13 @@ def _single(account: int, items: Sequence[Item], facts: Facts) -> Find | None:
     kinds = {item.kind: item for item in reversed(hard)} | {item.kind: item for item in chosen}
     ties = groups.GroupBits({}, {}, {account: {}}, "")
     shown = tuple(sorted(kinds.values(), key=lambda item: (item.turn.time or _LONG_AGO, item.turn.id)))
-    return Find((account,), (account,), (), ties, {account: min(CAP, facts.bits(account))}, items=shown, key1=True, key2=True)
+    adds = {account: min(CAP, facts.bits(account))}
+    return Find((account,), (account,), (), ties, adds, own=(account,), items=shown, key1=True, key2=True)
 
 
 def _watched(find: Find, set_: Sequence[watches.Watch]) -> Find:
     own = tuple(watch for watch in set_ if watch.account in find.core and (watch.fired or watch.innocent) and not watch.weak)
-    return Find(
-        find.members, find.core, find.associated, find.ties, find.contributions, find.p, find.q, find.rank, find.items, own,
-        find.key1, find.key2,
-    )  # fmt: skip
+    return replace(find, watches=own)
 
 
 # --- flags -------------------------------------------------------------------------------------------------------
@@ -542,7 +625,9 @@ def _strongest(members: Iterable[int], facts: Facts, most: int) -> tuple[Turn, .
 
 def _entry(find: Find, facts: Facts) -> _ledger.Entry:
     """The candidate as a ledger entry; its document is that of `candidates --json` but for id and status."""
-    read = tuple(dict.fromkeys([*(item.turn for item in find.items), *_strongest(find.core, facts, 8)]))[:10]
+    together = [turn for turn in find.work.turns if turn.account in find.core] if find.work.tells else []
+    first = [*(item.turn for item in find.items), *together[:6]]
+    read = tuple(dict.fromkeys([*first, *_strongest(find.core, facts, 8)]))[:10]
     body = _explain.document(find, facts, read)
     kinds = {*body["families"], *(name for member in body["members"] for name in member["behaviours"])}
     kinds |= {f"item:{item.kind}" for item in find.items}
@@ -556,7 +641,7 @@ def _linked(find: Find, facts: Facts) -> _ledger.Entry:
     body = {
         "size": len(find.members), "families": [name for name, bits in families.items() if bits >= 1.0],
         "family_bits": families, "tie_bits": round(find.ties.bits, 2), "concern": round(find.concern, 2), "q": find.q,
-        "own_concern": sum(facts.own(member) for member in find.members), "short_of": short,
+        "own_concern": len(find.own), "work": [len(find.work.bits), find.work.said], "short_of": short,
     }  # fmt: skip
     return _ledger.Entry("", "cohort", "new", find.members, body=body)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
 import ibis.expr.types as ir
@@ -166,7 +166,7 @@ class _Investigation:
             acts = pa.concat_tables([acts, actions.of_posts(posts, ws.hasher), found])
         with self._step("concern"):
             published = frozenset(found["actor"].to_pylist())
-            concern, added = self._concern(interactions, texts, signals, published)
+            said = self._concern(interactions, texts, signals, published)
         accounts = len(pc.unique(interactions["account"].drop_null()))
         with self._step("linking"):
             joined = join.join(acts, accounts, ws.run, ws.engine)
@@ -175,10 +175,10 @@ class _Investigation:
         with self._step("judging"):
             prior = weigh.pair_prior(weigh.Prior(1 / ws.settings["prior"], self.weights.prior.partners), accounts)
             turns = turns_.read_turns(interactions, texts, signals, counts=self._counts)
-            facts = self._facts(interactions, turns, concern, added, posts, matches, weighed, evidence, compared, prior)
+            facts = self._facts(interactions, turns, said, posts, matches, weighed, evidence, compared, prior)
             proposal = candidates.propose(facts)
         links = pa.concat_tables([rows.account_links(weighed, joined), rows.post_links(joined)])
-        made = {**written, "signals": pa.concat_tables([signals, concern]), "actions": acts, "links": links}
+        made = {**written, "signals": pa.concat_tables([signals, said.concern]), "actions": acts, "links": links}
         return _Work(made, joined, proposal, prior)
 
     # --- texts ---------------------------------------------------------------------------------------------------
@@ -211,16 +211,17 @@ class _Investigation:
             return self._judge is not None and self._judge(behaviour, language)
         return self._scorer is not None and self._scorer.passes_lookalikes(behaviour, language)
 
-    def _concern(
-        self, interactions: pa.Table, texts: pa.Table, signals: pa.Table, published: frozenset[int]
-    ) -> tuple[pa.Table, pa.Table]:
-        """Concern by account, and what each text adds to it; for accounts whose outputs stand in posts few turns are enough."""
-        from backlight.signals.concern import Settings, concern, contributions
+    def _concern(self, interactions: pa.Table, texts: pa.Table, signals: pa.Table, published: frozenset[int]) -> _Written:
+        """For accounts whose outputs stand in posts few turns are enough."""
+        from backlight.signals.concern import Settings, concern, contributions, telling
 
         scorer = self._scorer
         settings = Settings(counts=scorer.passes_lookalikes if scorer is not None else None, hard=published)
-        found = concern(interactions, texts, signals, settings=settings)
-        return found, contributions(interactions, texts, signals, settings=settings)
+        return _Written(
+            concern(interactions, texts, signals, settings=settings),
+            contributions(interactions, texts, signals, settings=settings),
+            telling(texts, signals, settings=settings),
+        )
 
     # --- links ---------------------------------------------------------------------------------------------------
 
@@ -255,9 +256,8 @@ class _Investigation:
     # --- the rule ------------------------------------------------------------------------------------------------
 
     def _facts(
-        self, interactions: pa.Table, turns: list[turns_.Turn], concern: pa.Table, added: pa.Table, posts: pa.Table,
-        matches: pa.Table, weighed: Mapping[weigh.Pair, weigh.Weighed], evidence: weigh.Evidence, compared: weigh.HourBits,
-        prior: float,
+        self, interactions: pa.Table, turns: list[turns_.Turn], of: _Written, posts: pa.Table, matches: pa.Table,
+        weighed: Mapping[weigh.Pair, weigh.Weighed], evidence: weigh.Evidence, compared: weigh.HourBits, prior: float,
     ) -> candidates.Facts:  # fmt: skip
         from backlight.signals import behaviours
 
@@ -270,8 +270,9 @@ class _Investigation:
             weights=self.weights,
             prior=prior,
             turns=by_account,
-            concern=turns_.read_concern(concern),
-            added=turns_.read_added(added),
+            concern=turns_.read_concern(of.concern),
+            telling=turns_.read_telling(of.telling),
+            added=turns_.read_added(of.added),
             strata=turns_.strata(by_account, census.channels(interactions)),
             entities=named,
             holders=holders,
@@ -343,6 +344,14 @@ class _Investigation:
                 }
             ]
         )  # fmt: skip
+
+
+class _Written(NamedTuple):
+    """Concern by account, what each text adds to it, and what each text says by itself."""
+
+    concern: pa.Table
+    added: pa.Table
+    telling: pa.Table
 
 
 _COLUMNS = (

@@ -196,6 +196,12 @@ def read_added(contributions: pa.Table) -> dict[int, list[tuple[int, float]]]:
     return dict(found)
 
 
+def read_telling(telling: pa.Table) -> dict[int, tuple[int, float]]:
+    """What each text says by itself: text -> (what repeats are counted by, bits), from `signals.concern`."""
+    texts, keys, bits = (telling[name].to_pylist() for name in ("text", "key", "bits"))
+    return dict(zip(texts, zip(keys, bits, strict=True), strict=True))
+
+
 def by_account(turns: Iterable[Turn]) -> dict[int, list[Turn]]:
     """Turns by account, in their order."""
     found: dict[int, list[Turn]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """Concern: how much more an account's turns over a period speak for an operator than a benign account's of its stratum.
 
-A turn's evidence is by how much its instruction's bits for *any operator* stand above the *base*: the bits that nine of ten
-texts of the workspace in that language stay below, drawn towards the whole workspace and the shipped benign prompts. So
+A turn's evidence is by how much its instruction's bits for *any operator* stand above the *base*: the bits that 93 of a
+hundred texts of the workspace in that language stay below, drawn towards the whole workspace and the shipped benign prompts. So
 harmless turns add nothing and take nothing away. Behaviours name and explain it; a turn whose best behaviour does not count
 says nothing. Repeats of one skeleton (or pasted document) count 1, 1/2, 1/4. The evidence of an account is pooled as
 
@@ -60,9 +60,6 @@ SHRINK = 300.0
 language are often one office, and would set their own standard.
 """
 
-ROLE_WEIGHT = 1.0
-"""Evidence is unexplained where it is more than this much of the best innocent role's."""
-
 LEAST_STRATUM = 20
 TELLING = 10
 _NOT_BEHAVIOURS = ("scored", "voice", OPERATOR)
@@ -78,6 +75,9 @@ CONTRIBUTIONS = pa.schema(
         ("interaction", pa.int64()),
     ]
 )
+
+
+TELLS = pa.schema([("text", pa.int64()), ("key", pa.int64()), ("bits", pa.float64())])
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def concern(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, setti
     little = (distinct < LEAST_TURNS) & ~np.isin(accounts, np.array(sorted(chosen.hard), np.int64))
     version, spans = _version(signals), _spans(turns, of, len(accounts))
     innocent = _innocent(turns, signals, of, len(accounts))
-    unexplained = np.where(pooled > ROLE_WEIGHT * innocent, pooled, 0.0)
+    unexplained = np.where(pooled > innocent, pooled, 0.0)
     median, cut = _baseline(_strata(turns, of, distinct, len(accounts)), unexplained, distinct)
     own = (unexplained > cut) & (unexplained >= FLOOR) & ~little
     telling = _telling(of, order, turns, len(accounts))
@@ -163,6 +163,29 @@ def contributions(interactions: pa.Table, texts: pa.Table, signals: pa.Table, *,
         turns.bits[rows], total[back], turns.interaction[rows],
     ]  # fmt: skip
     return pa.table([pa.array(c) if not isinstance(c, pa.Array) else c for c in columns], schema=CONTRIBUTIONS)
+
+
+def telling(texts: pa.Table, signals: pa.Table, *, settings: Settings | None = None) -> pa.Table:
+    """What each scored text says by itself: its evidence where that is more than the best innocent role's bits, else 0.
+
+    Args:
+        texts: rows of `tables.TEXTS` (text, language, skeleton, document).
+        signals: rows about texts, as `score_texts` makes them.
+        settings: see `Settings`; the period is not looked at.
+
+    Returns:
+        `TELLS`: one row per scored text; `key` is what repeats are counted by (its skeleton, or the text itself).
+    """
+    about = signals.filter(pc.equal(signals["subject_kind"], "text"))
+    scored = np.unique(_ints(about.filter(pc.equal(about["signal"], "scored"))["subject"]))
+    chosen, described = settings or Settings(), _Described(texts)
+    evidence, silent = _evidence(about, described, chosen)
+    bits = np.clip(_strength(about, scored, described, evidence, silent, chosen), 0.0, TURN_CAP)
+    works = np.zeros(len(scored))
+    rows = about.filter(pc.starts_with(about["signal"], ROLE))
+    np.maximum.at(works, np.searchsorted(scored, _ints(rows["subject"])), rows["value"].to_numpy())
+    columns = scored, described.key(scored, np.zeros(len(scored), bool)), np.where(bits > works, bits, 0.0)
+    return pa.table([pa.array(column) for column in columns], schema=TELLS)
 
 
 @dataclass(frozen=True)
@@ -308,7 +331,7 @@ def _strength(
     counts = _counts(about, settings)
     base = np.zeros(len(scored))
     if not _version(about).startswith("fake"):
-        whole = _drawn_to(bits[place], float(shipped_heads().figures["turn"]["base"]))
+        whole = _drawn_to(bits[place], float(shipped_heads().figures["operator"]["base"]))
         for tag in np.unique(language):
             mine = (language == tag) & np.isfinite(bits)
             base[language == tag] = _drawn_to(bits[mine], whole)
@@ -478,7 +501,7 @@ def _drawn(
     weight = DECAY ** np.arange(size)
     acts = float(np.sort(np.minimum(turns[rows], TURN_CAP))[::-1] @ weight)
     works = (np.sort(np.minimum(roles[rows], TURN_CAP), axis=0)[::-1] * weight[:, None]).sum(0)
-    return acts if acts > ROLE_WEIGHT * works.max(initial=0.0) else 0.0
+    return acts if acts > works.max(initial=0.0) else 0.0
 
 
 def _telling(of: Ints, order: Ints, turns: _Turns, groups: int) -> list[list[int]]:

@@ -43,7 +43,7 @@ NEEDS_JUDGE = frozenset({"BL-13", "BL-14", "BL-15"})
 OPERATOR = "operator"
 """The signal of an operator of any kind."""
 
-BASE = 0.9
+BASE = 0.93
 """Share of ordinary turns that add nothing to an account's evidence: what counts is what stands above them."""
 
 DOCUMENT_WINDOWS = 4
@@ -144,11 +144,14 @@ class Heads:
 
 
 def heard(bits: npt.NDArray[Any], behaviours: int) -> npt.NDArray[Any]:
-    """Capped bits, with an observer's voice (last column, where below 0) taken off every behaviour (the first columns); a
-    performer's adds none.
+    """Capped bits, with an observer's voice (last column, where below 0) taken off every behaviour (the first columns) and off
+    the operator (the next); a performer's adds none. The operator's bits are then the mean of its own and the best behaviour's:
+    what all operators have in common, and what one kind of them does.
     """
     out: npt.NDArray[Any] = np.clip(bits, -CAP, CAP)
-    out[:, :behaviours] = np.clip(out[:, :behaviours] + np.minimum(0.0, out[:, -1:]), -CAP, CAP)
+    acts = np.clip(out[:, : behaviours + 1] + np.minimum(0.0, out[:, -1:]), -CAP, CAP)
+    out[:, :behaviours] = acts[:, :behaviours]
+    out[:, behaviours] = (acts[:, behaviours] + acts[:, :behaviours].max(1, initial=-CAP)) / 2
     return out
 
 
@@ -280,9 +283,9 @@ def passes_lookalikes(behaviour: str, language: str) -> bool:
 
 
 def _passes(figures: Mapping[str, Any], behaviour: str, language: str) -> bool:
-    named = figures["behaviours"].get(behaviour, figures["pooled"]), figures["languages"].get(language)
-    known = behaviour == OPERATOR or behaviour in figures["behaviours"]
-    return known and all(figure is not None and bool(figure["passes"]) for figure in named)
+    of = figures["operator"] if behaviour == OPERATOR else figures
+    named = (of if behaviour == OPERATOR else of["behaviours"].get(behaviour)), of["languages"].get(language)
+    return all(figure is not None and bool(figure["passes"]) for figure in named)
 
 
 def _fitted(behaviours: Mapping[str, _behaviours.Behaviour] | None, embedder: Embedder, cache: Path | None) -> Heads:
