@@ -205,8 +205,8 @@ def _text_evidence(find: Find, facts: Facts) -> Iterator[dict[str, Any]]:
 def _work_words(find: Find, facts: Facts) -> str:
     return (
         f"Of {find.work.said} distinct things that members said around what ties them, {len(find.work.bits)} tell of an "
-        "operator and no innocent role explains them; "
-        f"of all texts of the workspace {facts.ordinary:.0%} do (p = {find.work.p:.2g})"
+        f"operator and no innocent role explains them; of all texts of the workspace {facts.ordinary:.0%} do "
+        f"(p = {find.work.p:.2g}). All of it says {find.work.net:.2f} bits a thing more for an operator than for any one role"
     )
 
 

@@ -3,9 +3,9 @@
 A *group* is a candidate when both keys turn. Key 1: what ties it exceeds the prior odds, by two strong families, one of them
 *what* or *wild*. Key 2: what its members write is of concern, beyond chance (q <= 0.05), and enough members have concern of
 their own. That is measured twice. Alone, an account has own concern by all that it wrote; capped, shared texts counted once,
-the group must beat random groups of the same size and strata. Together, what ties a group shows what the group is for: of the
-things it said in turns that touch such an object (the *work*), three in ten must tell of an operator and be explained by no
-innocent role, more than ordinary texts do; a member that said one of these has own concern. Most turns of a crew are harmless,
+the group must beat random groups of the same size and strata. Together, what ties a group shows what the group is for: what it
+said in turns that touch such an object (the *work*) must say more of an operator than of the best innocent role, and more of
+it must tell than of ordinary texts; a member that said something that tells has own concern. Most turns of a crew are harmless,
 and its work is where it is not. Ties alone find offices and newsrooms as surely as crews; concern alone finds novelists.
 
 A *single account* needs own concern and two hard items of different kinds, from two sessions on two days. Everything short of
@@ -29,7 +29,7 @@ from scipy.stats import binom
 from backlight import _explain, _ledger, tables
 from backlight.hashing import Hasher
 from backlight.links import chance, groups, watches
-from backlight.links.turns import PAPERS, Concern, Mass, Turn, two_sessions
+from backlight.links.turns import PAPERS, Concern, Mass, Said, Turn, two_sessions
 from backlight.links.weigh import RARE, Evidence, HourBits, Pair, Weighed, Weights, two_strong
 
 if TYPE_CHECKING:
@@ -42,8 +42,10 @@ Q = 0.05
 SHARE, LEAST = 0.2, 2
 """Own concern that a group needs: this share of members, and at least so many."""
 
-WORK, LEAST_TELLING = 0.3, 3
-"""Of what a group said together this share must tell, and at least so many distinct things."""
+WORK, LEAST_TELLING = 0.15, 3
+"""What a group said together must say so many bits a thing more of an operator than of any one innocent role, and at least so
+many distinct things must tell.
+"""
 
 DRAWS = 2000
 PAPER = 2.0
@@ -67,7 +69,7 @@ class Facts:
         prior: prior odds against a pair, in bits.
         turns: by account, in order of time.
         concern: by account, from behaviours that count.
-        telling: text -> what repeats are counted by, and its bits where it tells and no innocent role explains it, else 0.
+        telling: text -> what it says by itself.
         added: by account, what each of its texts adds to its concern: (skeleton, document or text that repeats count by, bits).
         strata: by account.
         entities: prompt -> object -> kind, all that it names, documents included.
@@ -88,7 +90,7 @@ class Facts:
     prior: float
     turns: Mapping[int, Sequence[Turn]]
     concern: Mapping[int, Concern]
-    telling: Mapping[int, tuple[int, float]]
+    telling: Mapping[int, Said]
     added: Mapping[int, Sequence[tuple[int, float]]]
     strata: Mapping[int, tuple[object, ...]]
     entities: Mapping[int, Mapping[int, str]]
@@ -121,7 +123,7 @@ class Facts:
     @cached_property
     def ordinary(self) -> float:
         """Share of all scored texts that tell: the chance of one, operators' own included."""
-        tell = sum(bits > 0 for _, bits in self.telling.values())
+        tell = sum(said.bits > 0 for said in self.telling.values())
         return (tell + 1) / (len(self.telling) + 1)
 
     @cached_property
@@ -160,6 +162,7 @@ class Work:
         bits: those that tell -> bits; at least half of the texts of one skeleton must.
         by: member -> of these, what it said.
         turns: their turns, strongest first.
+        net: bits a thing that all of it says more for an operator than for the innocent role that explains most.
         p: chance of so many among ordinary texts (binomial).
     """
 
@@ -167,12 +170,13 @@ class Work:
     bits: Mapping[int, float] = field(default_factory=dict)
     by: Mapping[int, frozenset[int]] = field(default_factory=dict)
     turns: tuple[Turn, ...] = ()
+    net: float = 0.0
     p: float = 1.0
 
     @property
     def tells(self) -> bool:
-        """Whether enough of it tells of an operator."""
-        return len(self.bits) >= LEAST_TELLING and len(self.bits) >= WORK * self.said
+        """Whether it tells of an operator."""
+        return len(self.bits) >= LEAST_TELLING and self.net >= WORK
 
 
 @dataclass(frozen=True)
@@ -325,23 +329,41 @@ def _work(ring: Sequence[int], facts: Facts) -> Work:
             if len(holders & inside) >= 2 and len(holders - inside) < RARE:
                 rows = facts.evidence.rows[member, layer, thing]
                 turns |= {row: facts.turn[row] for row in rows if row in facts.turn}
-    heard: dict[int, list[float]] = defaultdict(list)
-    for text in {turn.text for turn in turns.values() if turn.text is not None}:
+    heard: dict[int, list[Said]] = defaultdict(list)
+    for text in sorted({turn.text for turn in turns.values() if turn.text is not None}):
         if text in facts.telling:
-            key, bits = facts.telling[text]
-            heard[key].append(bits)
-    tell = {key: max(found) for key, found in sorted(heard.items()) if 2 * sum(bits > 0 for bits in found) >= len(found)}
+            heard[facts.telling[text].key].append(facts.telling[text])
+    if not heard:
+        return Work()
+    tell = {key: max(one.bits for one in said) for key, said in sorted(heard.items()) if _tells(said)}
     spoken: dict[int, set[int]] = defaultdict(set)
     strongest: dict[int, tuple[float, Turn]] = {}
     for _, turn in sorted(turns.items()):
-        key, bits = facts.telling.get(turn.text, (0, 0.0)) if turn.text is not None else (0, 0.0)
-        if bits > 0 and key in tell:
-            spoken[turn.account].add(key)
-            if bits > strongest.get(key, (0.0, turn))[0]:
-                strongest[key] = bits, turn
+        one = facts.telling.get(turn.text) if turn.text is not None else None
+        if one is not None and one.bits > 0 and one.key in tell:
+            spoken[turn.account].add(one.key)
+            if one.bits > strongest.get(one.key, (0.0, turn))[0]:
+                strongest[one.key] = one.bits, turn
     by = {member: frozenset(keys) for member, keys in spoken.items()}
     read = tuple(turn for _, turn in sorted(strongest.values(), key=lambda one: (-one[0], one[1].id)))
-    return Work(len(heard), tell, by, read, float(binom.sf(len(tell) - 1, len(heard), facts.ordinary)) if heard else 1.0)
+    p = float(binom.sf(len(tell) - 1, len(heard), facts.ordinary))
+    return Work(len(heard), tell, by, read, _net(list(heard.values())), p)
+
+
+def _tells(said: Sequence[Said]) -> bool:
+    """Whether at least half of the texts of one skeleton tell."""
+    return 2 * sum(one.bits > 0 for one in said) >= len(said)
+
+
+def _net(things: Sequence[Sequence[Said]]) -> float:
+    """Mean bits of things (each the mean of its texts) for an operator, less those for the role that explains most of them."""
+    acts = sum(sum(one.acts for one in said) / len(said) for said in things)
+    works = [sum(role) for role in zip(*(_mean([one.works for one in said]) for said in things), strict=True)]
+    return (acts - max(works, default=0.0)) / len(things)
+
+
+def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
 
 
 def _tied(member: int, others: Iterable[int], facts: Facts) -> bool:

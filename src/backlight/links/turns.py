@@ -97,6 +97,23 @@ class Concern:
     rows: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one text says by itself.
+
+    Attributes:
+        key: what repeats are counted by.
+        bits: its evidence where that is more than the best innocent role's bits, else 0: above 0 it *tells*.
+        acts: its evidence, whatever explains it.
+        works: bits of each innocent role, from 0.
+    """
+
+    key: int
+    bits: float = 0.0
+    acts: float = 0.0
+    works: tuple[float, ...] = ()
+
+
 def read_turns(
     interactions: pa.Table, texts: pa.Table, signals: pa.Table, *, counts: Callable[[str, str], bool] | None = None
 ) -> list[Turn]:
@@ -196,10 +213,10 @@ def read_added(contributions: pa.Table) -> dict[int, list[tuple[int, float]]]:
     return dict(found)
 
 
-def read_telling(telling: pa.Table) -> dict[int, tuple[int, float]]:
-    """What each text says by itself: text -> (what repeats are counted by, bits), from `signals.concern`."""
-    texts, keys, bits = (telling[name].to_pylist() for name in ("text", "key", "bits"))
-    return dict(zip(texts, zip(keys, bits, strict=True), strict=True))
+def read_telling(telling: pa.Table) -> dict[int, Said]:
+    """What each text says by itself, from `signals.concern`."""
+    columns = (telling[name].to_pylist() for name in ("text", "key", "bits", "acts", "works"))
+    return {text: Said(key, bits, acts, tuple(works)) for text, key, bits, acts, works in zip(*columns, strict=True)}
 
 
 def by_account(turns: Iterable[Turn]) -> dict[int, list[Turn]]:

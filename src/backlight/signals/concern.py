@@ -77,7 +77,15 @@ CONTRIBUTIONS = pa.schema(
 )
 
 
-TELLS = pa.schema([("text", pa.int64()), ("key", pa.int64()), ("bits", pa.float64())])
+TELLS = pa.schema(
+    [
+        ("text", pa.int64()),
+        ("key", pa.int64()),
+        ("bits", pa.float64()),
+        ("acts", pa.float64()),
+        ("works", pa.list_(pa.float64())),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -174,18 +182,21 @@ def telling(texts: pa.Table, signals: pa.Table, *, settings: Settings | None = N
         settings: see `Settings`; the period is not looked at.
 
     Returns:
-        `TELLS`: one row per scored text; `key` is what repeats are counted by (its skeleton, or the text itself).
+        `TELLS`: one row per scored text; `key` is what repeats are counted by (its skeleton, or the text itself), `acts` its
+        evidence whatever explains it, `works` the bits of each innocent role, from 0; both at most `TURN_CAP`.
     """
     about = signals.filter(pc.equal(signals["subject_kind"], "text"))
     scored = np.unique(_ints(about.filter(pc.equal(about["signal"], "scored"))["subject"]))
     chosen, described = settings or Settings(), _Described(texts)
     evidence, silent = _evidence(about, described, chosen)
     bits = np.clip(_strength(about, scored, described, evidence, silent, chosen), 0.0, TURN_CAP)
-    works = np.zeros(len(scored))
     rows = about.filter(pc.starts_with(about["signal"], ROLE))
-    np.maximum.at(works, np.searchsorted(scored, _ints(rows["subject"])), rows["value"].to_numpy())
-    columns = scored, described.key(scored, np.zeros(len(scored), bool)), np.where(bits > works, bits, 0.0)
-    return pa.table([pa.array(column) for column in columns], schema=TELLS)
+    names, role = np.unique(_strings(rows["signal"]).astype(str), return_inverse=True)
+    works = np.zeros((len(scored), len(names)))
+    np.maximum.at(works, (np.searchsorted(scored, _ints(rows["subject"])), role), rows["value"].to_numpy())
+    told = np.where(bits > works.max(1, initial=0.0), bits, 0.0)
+    columns = scored, described.key(scored, np.zeros(len(scored), bool)), told, bits, np.minimum(works, TURN_CAP).tolist()
+    return pa.table([pa.array(c, field.type) for c, field in zip(columns, TELLS, strict=True)], schema=TELLS)
 
 
 @dataclass(frozen=True)
