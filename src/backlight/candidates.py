@@ -6,7 +6,8 @@ their own. That is measured twice. Alone, an account has own concern by all that
 the group must beat random groups of the same size and strata. Together, what ties a group shows what the group is for: what it
 said in turns that touch such an object (the *work*) must say more of an operator than of the best innocent role, and more of
 it must tell than of ordinary texts; a member that said something that tells has own concern. Most turns of a crew are harmless,
-and its work is where it is not. Ties alone find offices and newsrooms as surely as crews; concern alone finds novelists.
+and its work is where it is not. A group whose work says more of one innocent role is no candidate, whatever its members wrote
+alone. Ties alone find offices and newsrooms as surely as crews; concern alone finds novelists.
 
 A *single account* needs own concern and two hard items of different kinds, from two sessions on two days. Everything short of
 that is a flag, a cohort, or nothing.
@@ -177,6 +178,11 @@ class Work:
     def tells(self) -> bool:
         """Whether it tells of an operator."""
         return len(self.bits) >= LEAST_TELLING and self.net >= WORK
+
+    @property
+    def explained(self) -> bool:
+        """Whether one innocent role explains more of it than an operator does: then nobody is accused for being part of it."""
+        return self.said > 0 and self.net < 0
 
 
 @dataclass(frozen=True)
@@ -420,7 +426,9 @@ def _tested(finds: Sequence[Find], facts: Facts) -> list[Find]:
         needed = max(LEAST, math.ceil(SHARE * len(find.members)))
         enough = len(find.own) >= needed and len(find.core) >= LEAST
         rank = (place[n], len(finds))
-        tested.append(replace(find, p=float(p[n]), q=float(q[n]), rank=rank, key2=enough and bool(q[n] <= Q)))
+        tested.append(
+            replace(find, p=float(p[n]), q=float(q[n]), rank=rank, key2=enough and bool(q[n] <= Q) and not find.work.explained)
+        )
     return tested
 
 

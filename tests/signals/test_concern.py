@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backlight import tables
 from backlight.signals import behaviours
-from backlight.signals.concern import FLOOR, NEEDS_JUDGE, Settings, concern, contributions
+from backlight.signals.concern import FLOOR, NEEDS_JUDGE, Settings, concern, contributions, telling
 
 Turn = tuple[int, int]
 
@@ -162,6 +162,20 @@ def test_what_an_innocent_role_explains_better_is_no_evidence() -> None:
         pytest.approx(7.6), pytest.approx(8.1), 0.0, 0.0,
     ]  # fmt: skip
     assert not any("newsroom" in row["signal"] for row in more.to_pylist())
+
+
+def test_what_each_text_says_by_itself() -> None:
+    """4 bits against 3.9 of a role tell, against 4.1 they do not; 9 bits are capped at 5; a text of no skeleton is its own
+    thing; without a role there is none to explain it.
+    """
+    tables_ = workspace([(1, 10), (1, 11), (1, 12)], {10: 4.0, 11: 4.0, 12: 9.0}, skeleton={10: 7, 11: 7})
+    found = telling(*with_role(with_role(tables_, "newsroom", {10: 3.9}), "brand", {10: 1.0, 11: 4.1})[1:])
+    assert found.to_pylist() == [
+        {"text": 10, "key": 7, "bits": 4.0, "acts": 4.0, "works": [1.0, 3.9]},
+        {"text": 11, "key": 7, "bits": 0.0, "acts": 4.0, "works": [4.1, 0.0]},
+        {"text": 12, "key": 12, "bits": 5.0, "acts": 5.0, "works": [0.0, 0.0]},
+    ]
+    assert telling(*tables_[1:])["works"].to_pylist() == [[], [], []]
 
 
 def test_what_needs_a_judge_is_what_the_files_say() -> None:
