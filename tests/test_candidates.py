@@ -173,7 +173,7 @@ def test_work_that_one_innocent_role_explains_is_no_work_of_an_operator() -> Non
 
     def explained(role: Callable[[int], int]) -> Facts:
         works = {n: tuple(0.9 * (one.key in range(101, 108) and role(one.key) == r) for r in (0, 1)) for n, one in told.items()}
-        return Facts(**(vars(given) | {"telling": {n: Said(one.key, one.bits, one.acts, works[n]) for n, one in told.items()}}))
+        return replace(given, telling={n: Said(one.key, one.bits, one.acts, works[n]) for n, one in told.items()})
 
     told = given.telling
     assert cores(propose(explained(lambda key: 0))) == []

@@ -247,7 +247,7 @@ def _against(find: Find, facts: Facts) -> Iterator[str]:
         )
     innocent = sum(len(watch.innocent) for watch in find.watches)
     if innocent:
-        yield f"{innocent} later turns met a watch without the operator's voice."
+        yield f"{innocent} later turn{'s' * (innocent > 1)} met a watch without the operator's voice."
     papers = [turn for turn in turns if turn.paper > 0]
     if papers:
         yield f"Papers ({', '.join(PAPERS)}) were not counted as concern: a leaked paper reads like an operator's."
