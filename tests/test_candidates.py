@@ -145,6 +145,7 @@ def test_a_crew_is_found_by_its_work() -> None:
     assert (find.work.said, dict(find.work.bits), find.concern) == (10, {91: 2.0, 92: 3.0, 93: 1.0}, 6.0)
     assert find.p == pytest.approx(4.7e-4, rel=0.1)
     assert [row.account for row in find.work.turns] == [2, 1, 3]
+    assert "Of what they say around what ties them, 0.0 bits fit one innocent role, 6.0 an operator." in entry.body["against"]
     words = [one["statement"] for one in entry.body["evidence"] if "distinct things" in one["statement"]]
     assert words and words[0].startswith("Of 10 distinct things that members said around what ties them, 3 tell")
 

@@ -230,6 +230,11 @@ def _against(find: Find, facts: Facts) -> Iterator[str]:
     told = sum(turn.mass > 0 for turn in turns)
     if turns:
         yield f"{len(turns) - told} of {len(turns)} turns of the core accounts show no behaviour at all."
+    if find.work.tells:
+        yield (
+            f"Of what they say around what ties them, {find.work.works:.1f} bits fit one innocent role, "
+            f"{find.work.acts:.1f} an operator."
+        )
     strong = {name for name, bits in find.ties.families.items() if bits >= facts.weights.strong_bits}
     if "where" in strong:
         yield "They share a place, as an office or a household does."

@@ -163,7 +163,8 @@ class Work:
         bits: those that tell -> bits; at least half of the texts of one skeleton must.
         by: member -> of these, what it said.
         turns: their turns, strongest first.
-        net: bits a thing that all of it says more for an operator than for the innocent role that explains most.
+        acts: bits that all of it says for an operator, each thing once.
+        works: bits that it says for the innocent role that explains most of it.
         p: chance of so many among ordinary texts (binomial).
     """
 
@@ -171,8 +172,14 @@ class Work:
     bits: Mapping[int, float] = field(default_factory=dict)
     by: Mapping[int, frozenset[int]] = field(default_factory=dict)
     turns: tuple[Turn, ...] = ()
-    net: float = 0.0
+    acts: float = 0.0
+    works: float = 0.0
     p: float = 1.0
+
+    @property
+    def net(self) -> float:
+        """Bits a thing that it says more for an operator than for any one innocent role."""
+        return (self.acts - self.works) / max(self.said, 1)
 
     @property
     def tells(self) -> bool:
@@ -353,7 +360,7 @@ def _work(ring: Sequence[int], facts: Facts) -> Work:
     by = {member: frozenset(keys) for member, keys in spoken.items()}
     read = tuple(turn for _, turn in sorted(strongest.values(), key=lambda one: (-one[0], one[1].id)))
     p = float(binom.sf(len(tell) - 1, len(heard), facts.ordinary))
-    return Work(len(heard), tell, by, read, _net(list(heard.values())), p)
+    return Work(len(heard), tell, by, read, *_weighed(list(heard.values())), p)
 
 
 def _tells(said: Sequence[Said]) -> bool:
@@ -361,11 +368,11 @@ def _tells(said: Sequence[Said]) -> bool:
     return 2 * sum(one.bits > 0 for one in said) >= len(said)
 
 
-def _net(things: Sequence[Sequence[Said]]) -> float:
-    """Mean bits of things (each the mean of its texts) for an operator, less those for the role that explains most of them."""
+def _weighed(things: Sequence[Sequence[Said]]) -> tuple[float, float]:
+    """Bits of things (each the mean of its texts) for an operator, and for the one role that explains most of them."""
     acts = sum(sum(one.acts for one in said) / len(said) for said in things)
     works = [sum(role) for role in zip(*(_mean([one.works for one in said]) for said in things), strict=True)]
-    return (acts - max(works, default=0.0)) / len(things)
+    return acts, max(works, default=0.0)
 
 
 def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
