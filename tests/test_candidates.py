@@ -136,7 +136,8 @@ QUIET = [(n, 0.0) for n in range(101, 108)]
 
 def test_a_crew_is_found_by_its_work() -> None:
     """Three of ten things said around what ties them tell: those who said them are core, one who did not is associated. Their
-    chance: 304 texts and three others, four in 311 by the rule, so C(10,3) (4/311)^3 = 2.5e-4, twice.
+    chance: three of 310 texts tell, 4/311 with one added, so C(10,3) (4/311)^3 (307/311)^7 = 2.3e-4, and a little for more than
+    three, twice.
     """
     given = working((1, 2, 3, 4), {1: [(91, 2.0)], 2: [(92, 3.0)], 3: [(93, 1.0)], 4: QUIET})
     (entry,) = propose(given).candidates
@@ -145,6 +146,7 @@ def test_a_crew_is_found_by_its_work() -> None:
     assert (find.work.said, dict(find.work.bits), find.concern) == (10, {91: 2.0, 92: 3.0, 93: 1.0}, 6.0)
     assert find.p == pytest.approx(4.7e-4, rel=0.1)
     assert [row.account for row in find.work.turns] == [2, 1, 3]
+    assert entry.body["work"] == {"said": 10, "tell": 3, "bits_a_thing": 0.6}
     assert "Of what they say around what ties them, 0.0 bits fit one innocent role, 6.0 an operator." in entry.body["against"]
     words = [one["statement"] for one in entry.body["evidence"] if "distinct things" in one["statement"]]
     assert words and words[0].startswith("Of 10 distinct things that members said around what ties them, 3 tell")

@@ -45,6 +45,7 @@ def document(find: Find, facts: Facts, read: Sequence[Turn]) -> dict[str, Any]:
         "tie_bits": round(find.ties.bits, 2),
         "contrast_bits": round(sum(find.ties.contrast.values()), 2),
         "concern": round(find.concern, 2),
+        "work": find.work.figures,
         "first": times[0] if times else None,
         "last": times[-1] if times else None,
         "turns_to_read": [tables.show_id("interaction", turn.id) for turn in read],

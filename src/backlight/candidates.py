@@ -182,6 +182,11 @@ class Work:
         return (self.acts - self.works) / max(self.said, 1)
 
     @property
+    def figures(self) -> dict[str, float]:
+        """As documents print it."""
+        return {"said": self.said, "tell": len(self.bits), "bits_a_thing": round(self.net, 2)}
+
+    @property
     def tells(self) -> bool:
         """Whether it tells of an operator."""
         return len(self.bits) >= LEAST_TELLING and self.net >= WORK
@@ -360,7 +365,7 @@ def _work(ring: Sequence[int], facts: Facts) -> Work:
     by = {member: frozenset(keys) for member, keys in spoken.items()}
     read = tuple(turn for _, turn in sorted(strongest.values(), key=lambda one: (-one[0], one[1].id)))
     p = float(binom.sf(len(tell) - 1, len(heard), facts.ordinary))
-    return Work(len(heard), tell, by, read, *_weighed(list(heard.values())), p)
+    return Work(len(heard), tell, by, read, *_for_and_against(list(heard.values())), p)
 
 
 def _tells(said: Sequence[Said]) -> bool:
@@ -368,7 +373,7 @@ def _tells(said: Sequence[Said]) -> bool:
     return 2 * sum(one.bits > 0 for one in said) >= len(said)
 
 
-def _weighed(things: Sequence[Sequence[Said]]) -> tuple[float, float]:
+def _for_and_against(things: Sequence[Sequence[Said]]) -> tuple[float, float]:
     """Bits of things (each the mean of its texts) for an operator, and for the one role that explains most of them."""
     acts = sum(sum(one.acts for one in said) / len(said) for said in things)
     works = [sum(role) for role in zip(*(_mean([one.works for one in said]) for said in things), strict=True)]
@@ -678,7 +683,7 @@ def _linked(find: Find, facts: Facts) -> _ledger.Entry:
     body = {
         "size": len(find.members), "families": [name for name, bits in families.items() if bits >= 1.0],
         "family_bits": families, "tie_bits": round(find.ties.bits, 2), "concern": round(find.concern, 2), "q": find.q,
-        "own_concern": len(find.own), "work": [len(find.work.bits), find.work.said], "short_of": short,
+        "own_concern": len(find.own), "work": find.work.figures, "short_of": short,
     }  # fmt: skip
     return _ledger.Entry("", "cohort", "new", find.members, body=body)
 

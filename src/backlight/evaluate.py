@@ -300,7 +300,7 @@ def _linked(ws: Workspace, truth: Truth) -> list[dict[str, Any]]:
             share = _ledger.overlap((*best.core, *best.associated), members) if best else 0.0
             row: dict[str, Any] = {"kind": kind, "name": name, "size": len(members), "jaccard": round(share, 3)}
             if best is not None and share:
-                named_in = ("family_bits", "tie_bits", "own_concern", "concern", "q", "short_of")
+                named_in = ("family_bits", "tie_bits", "own_concern", "concern", "work", "q", "short_of")
                 row |= {"id": best.id, "as": best.kind} | {key: best.body[key] for key in named_in if key in best.body}
             rows.append(row)
     return rows
