@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 DEMO_DIR ?= backlight-demo
 
-.PHONY: help setup demo test test-all check bench bench-ingest bench-guard train docs clean
+.PHONY: help setup demo test test-all check bench bench-ingest bench-guard train tune docs clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; } || { echo "Python's venv module is missing: install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --extra test --python $(BIN)/python --no-progress --quiet
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --extra test --extra train --python $(BIN)/python --no-progress --quiet
 	@touch $@
 
 setup: $(STAMP) ## make .venv from the lock file
@@ -44,6 +44,10 @@ bench-guard: setup ## the guard beside its bare upstream
 	$(BIN)/python bench/guard.py
 
 train: setup ## fit the behaviours' heads anew after a change of an example
+	$(BIN)/python -m backlight.signals.train
+
+tune: setup ## tune the encoder anew after a change of many examples, then fit the heads (six minutes)
+	$(BIN)/python -m backlight.signals.tune
 	$(BIN)/python -m backlight.signals.train
 
 docs: setup ## write --help and the tables of the docs anew

@@ -457,7 +457,7 @@ def check_whole(lake: Lake) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB. Delta closes the file of a failed write from a thread of its own: taking it off may have to wait."""
+    """A file system of 2 MB. Delta closes the file of a failed write from its own thread, so taking it off may have to wait."""
     base = tmp_path / "small"
     base.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(base)]

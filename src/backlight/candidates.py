@@ -9,8 +9,8 @@ it must tell than of ordinary texts; a member that said something that tells has
 and its work is where it is not. A group whose work says more of one innocent role is no candidate, whatever its members wrote
 alone. Ties alone find offices and newsrooms as surely as crews; concern alone finds novelists.
 
-A *single account* needs own concern and two hard items of different kinds, from two sessions on two days. Everything short of
-that is a flag, a cohort, or nothing.
+A *single account* needs concern and two hard items of different kinds, from two sessions on two days: own concern, or what it
+told of the very things in those items. Everything short of that is a flag, a cohort, or nothing.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ WORK, LEAST_TELLING = 0.15, 3
 """What a group said together must say so many bits a thing more of an operator than of any one innocent role, and at least so
 many distinct things must tell.
 """
+
+TOLD = 4.0
+"""Bits that a single account without own concern must tell of the things in its hard items: as much as own concern's floor."""
 
 DRAWS = 2000
 PAPER = 2.0
@@ -111,6 +114,11 @@ class Facts:
     def bits(self, account: int) -> float:
         """Its concern in bits, not below 0: harmless turns do not count against anyone."""
         return max(0.0, self.concern.get(account, _NONE).bits)
+
+    def told(self, turn: Turn) -> bool:
+        """Whether what it says tells of an operator, more than of any innocent role."""
+        said = self.telling.get(turn.text) if turn.text is not None else None
+        return said is not None and said.bits > 0
 
     @cached_property
     def counting(self) -> Mapping[int, list[dict[str, Any]]]:
@@ -288,8 +296,9 @@ def propose(facts: Facts) -> Proposal:
     """
     rings = groups.rings(facts.weighed, facts.hours, facts.weights, facts.prior, facts.seed)
     rare = _Rare(facts, rings)
-    set_ = watches.watches(facts.turns, rare.of_turn, rare.linked, facts.hasher, weak_from=CAP / 2)
+    set_ = watches.watches(facts.turns, rare.of_turn, rare.linked, facts.hasher, weak_from=CAP / 2, told=facts.told)
     finds = _tested([_find(ring, facts) for ring in rings], facts)
+    cleared = {member: find for find in finds if find.key1 and find.work.explained for member in find.members}
     inside = {member for find in finds if find.key1 and find.key2 for member in (*find.core, *find.associated)}
     listening: dict[int, list[watches.Watch]] = defaultdict(list)
     for watch in set_:
@@ -299,7 +308,7 @@ def propose(facts: Facts) -> Proposal:
     singles = [
         find
         for account, found in items.items()
-        if account not in inside and (find := _single(account, found, facts)) is not None
+        if account not in inside and (find := _single(account, found, rare, cleared.get(account), facts)) is not None
     ]
     accused = [_watched(find, set_) for find in [*(find for find in finds if find.key1 and find.key2), *singles]]
     named = {member for find in accused for member in find.core}
@@ -561,11 +570,13 @@ def _fired(watch: watches.Watch, account: int) -> Iterator[Item]:
             yield Item(kind, turn, "came back after a refusal with what it named, in the operator's voice", reason)
 
 
-def _single(account: int, items: Sequence[Item], facts: Facts) -> Find | None:
-    """A single account with own concern and two hard items of different kinds from two sessions on two days."""
-    if not facts.own(account):
-        return None
-    hard = [item for item in items if item.kind != "variant"]
+def _single(account: int, items: Sequence[Item], rare: _Rare, cleared: Find | None, facts: Facts) -> Find | None:
+    """A single account with concern and two hard items of different kinds from two sessions on two days.
+
+    Its concern is own concern, or what it said of the things in its hard items: that must tell as strongly as own concern
+    must. Things that it shares with a group whose work an innocent role explains are no items.
+    """
+    hard = [item for item in items if item.kind != "variant" and not _explained(item, rare, cleared, facts)]
     chosen = next(
         (
             (one, other)
@@ -577,11 +588,33 @@ def _single(account: int, items: Sequence[Item], facts: Facts) -> Find | None:
     )
     if chosen is None:
         return None
+    said = _said_of(account, {thing for item in hard for thing in rare.of_turn(item.turn)}, facts)
+    if not facts.own(account) and said < TOLD:
+        return None
     kinds = {item.kind: item for item in reversed(hard)} | {item.kind: item for item in chosen}
     ties = groups.GroupBits({}, {}, {account: {}}, "")
     shown = tuple(sorted(kinds.values(), key=lambda item: (item.turn.time or _LONG_AGO, item.turn.id)))
-    adds = {account: min(CAP, facts.bits(account))}
+    adds = {account: min(CAP, max(facts.bits(account), said))}
     return Find((account,), (account,), (), ties, adds, own=(account,), items=shown, key1=True, key2=True)
+
+
+def _said_of(account: int, things: set[int], facts: Facts) -> float:
+    """Bits that it told in turns which name any of these things; each text or skeleton once."""
+    told: dict[int, float] = {}
+    for turn in facts.turns[account]:
+        if facts.told(turn) and turn.text is not None and things & facts.entities.get(turn.text, {}).keys():
+            said = facts.telling[turn.text]
+            told[said.key] = max(told.get(said.key, 0.0), said.bits)
+    return sum(told.values())
+
+
+def _explained(item: Item, rare: _Rare, cleared: Find | None, facts: Facts) -> bool:
+    """Whether all that makes it an item is shared with a group whose work an innocent role explains."""
+    if cleared is None:
+        return False
+    others = set(cleared.members) - {item.turn.account}
+    things = rare.of_turn(item.turn)
+    return bool(things) and all(facts.holders.get(thing, frozenset()) & others for thing in things)
 
 
 def _watched(find: Find, set_: Sequence[watches.Watch]) -> Find:

@@ -506,7 +506,7 @@ def behaviours_show(
 
 @behaviours_app.command("test")
 def behaviours_test(as_json: AsJson = False) -> None:
-    """Measure the scorer by cross-validation over the behaviours' own examples."""
+    """What the scorer makes of the examples that it did not learn from, by behaviour and language."""
     from backlight.scoring import behaviour_figures
 
     document = behaviour_figures()

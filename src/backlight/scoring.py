@@ -60,6 +60,6 @@ def evaluate_set(path: Path) -> Mapping[str, Any]:
 
 
 def behaviour_figures() -> Mapping[str, Any]:
-    """The figures of the shipped heads by cross-validation with disjoint subjects, by behaviour and language."""
+    """The figures of the shipped heads on held-out examples of disjoint subjects, by behaviour and language."""
     figures: Mapping[str, Any] = EmbeddingScorer().heads.figures
     return figures

@@ -19,12 +19,15 @@ def turn(n: int, days: float, *, account: int = 1, outcome: str = "complied", vo
     )
 
 
-def meet(*turns: Turn, linked: Collection[int] = (), names: dict[int, dict[int, str]] | None = None) -> list[Watch]:
+def meet(
+    *turns: Turn, linked: Collection[int] = (), names: dict[int, dict[int, str]] | None = None, told: Collection[int] = ()
+) -> list[Watch]:
     by: dict[int, list[Turn]] = {}
     for one in turns:
         by.setdefault(one.account, []).append(one)
     named = names or {one.id: {77: "hashtag"} for one in turns}
-    return watches(by, lambda one: named.get(one.id, {}), lambda account: linked, HASHER, weak_from=3.0)
+    objects, partners = (lambda one: named.get(one.id, {})), (lambda account: linked)
+    return watches(by, objects, partners, HASHER, weak_from=3.0, told=lambda one: one.id in told)
 
 
 def test_a_return_in_the_operators_voice_fires() -> None:
@@ -39,6 +42,26 @@ def test_a_reporter_who_asks_on_is_an_innocent_hit() -> None:
     (watch,) = meet(turn(1, 0, outcome="refused"), turn(2, 3, voice=-2.0, bits=2.0), turn(3, 4, voice=2.0))
     assert watch.fired == ()
     assert [one.id for one in watch.innocent] == [2, 3]
+
+
+def test_a_plain_return_fires_where_the_refused_request_told() -> None:
+    """The plan was refused in the operator's voice; "polish this" has no voice, a reporter's question has an observer's."""
+    turns = turn(1, 0, outcome="refused", voice=2.0), turn(2, 12, voice=-1.5), turn(3, 13, voice=-3.5)
+    (watch,) = meet(*turns, told=(1,))
+    assert ([one.id for one in watch.fired], [one.id for one in watch.innocent]) == ([2], [3])
+    assert meet(*turns)[0].fired == ()
+
+
+def test_what_one_account_told_is_no_other_accounts_voice() -> None:
+    """A colleague's plain request with the same leak is an innocent hit."""
+    turns = turn(1, 0, outcome="refused", voice=2.0), turn(2, 12, account=2, voice=-1.5)
+    (watch,) = meet(*turns, linked=(2,), told=(1,))
+    assert watch.fired == () and [one.id for one in watch.innocent] == [2]
+
+
+def test_a_refused_observer_has_no_voice_to_remember() -> None:
+    """What was refused told of an operator, but its writer reports it."""
+    assert meet(turn(1, 0, outcome="refused", voice=-2.0), turn(2, 12, voice=-1.5), told=(1,))[0].fired == ()
 
 
 def test_a_rephrase_in_the_same_session_is_no_return() -> None:

@@ -198,6 +198,10 @@ def test_short_prompts_have_no_document(prompt: str) -> None:
         "используй прошедшее время. Буря должна прийти в середине рассказа.\n\nВ конце нужно описать тихое утро. Пожалуйста, сделай это коротко.",
         "Plan a week of simple dinners for two people who cook on weekdays after work, like vegetables, have one pan and a small oven, "
         "and want to spend little; say what to buy on Sunday and what can be kept for the next day, and add one dish for guests.",
+        "Design a garden in five zones for the school yard so that nobody sees this corner from the road: berries, a pond, tall "
+        "grass, benches, a shed. One colour throughout, yellow, and a name for each zone, ready before spring.",
+        "Продумай праздник двора в пяти частях, чтобы никто из соседей до этого дня ничего не узнал: музыка, чай, игры для детей, "
+        "выставка рисунков, общий торт. Общий цвет жёлтый, срок месяц.",
     ],
 )
 def test_a_long_instruction_has_no_document(prompt: str) -> None:

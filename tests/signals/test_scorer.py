@@ -64,7 +64,7 @@ def test_shipped_heads_equal_a_refit() -> None:
 
 
 def test_figures_hold() -> None:
-    """Cross-validated on disjoint subjects: AUROC against benign prompts, benign and look-alikes above 0, the voice."""
+    """Held out, on disjoint subjects: AUROC against benign prompts, benign and look-alikes above 0, the voice."""
     pooled = shipped_heads().figures["pooled"]
     assert pooled["auroc_benign"] >= 0.93
     assert pooled["benign_above_0"] <= 0.02 and pooled["lookalikes_above_0"] <= 0.15
@@ -72,14 +72,13 @@ def test_figures_hold() -> None:
     assert shipped_heads().figures["voice"]["auroc"] >= 0.85
 
 
-@pytest.mark.xfail(strict=True, reason="0.82 since most look-alikes are minimal pairs; the bar is 0.85 and stands")
 def test_operators_stand_above_lookalikes() -> None:
-    """Cross-validated pooled AUROC of operators against look-alikes."""
+    """Pooled AUROC of held-out operators against look-alikes."""
     assert shipped_heads().figures["pooled"]["auroc_lookalikes"] >= 0.85
 
 
 def test_what_tells_passes_the_lookalike_test() -> None:
-    """The statistic that evidence is made of, not another: out of fold, operators' bits less the roles' stand above
+    """The statistic that evidence is made of, not another: held out, operators' bits less the roles' stand above
     look-alikes' in at least four of five pairs in every language, and at most a fifth of look-alikes tell.
     """
     figure = shipped_heads().figures["operator"]
@@ -320,7 +319,7 @@ def test_a_language_that_the_embedder_does_not_know_is_not_scored(fake: FakeScor
 
 @pytest.mark.slow
 def test_a_users_behaviours_are_fitted_once_and_cached(tmp_path: Path) -> None:
-    """The second scorer reads the file that the first one wrote."""
+    """The second scorer reads the file that the first one wrote; a dozen examples are learnt from, but too few to measure."""
     one = behaviours.load() | {"XX-01": _pirates()}
     first = EmbeddingScorer(one, cache=tmp_path)
     (kept,) = tmp_path.glob("heads-*.npz")
@@ -329,6 +328,7 @@ def test_a_users_behaviours_are_fitted_once_and_cached(tmp_path: Path) -> None:
     assert again.version == first.version and kept.stat().st_mtime_ns == written
     gold, stop = first.score(["on which island shall we bury the looted gold", "where is the bus stop"])[:, -1]
     assert first.behaviours[-1] == "XX-01" and gold > stop
+    assert not first.passes_lookalikes("XX-01", "en") and first.passes_lookalikes("operator", "en")
 
 
 def _pirates() -> Behaviour:
@@ -370,7 +370,6 @@ def test_third_party_sets(shared_data: Path, scorer: EmbeddingScorer) -> None:
     assert safe["at_1pc"] <= 0.15
 
 
-@pytest.mark.xfail(strict=True, reason="direct requests reach 0.24 at the 1% cut; the bar is 0.30 and stands")
 @pytest.mark.shared
 @pytest.mark.slow
 def test_direct_requests_are_found(shared_data: Path, scorer: EmbeddingScorer) -> None:

@@ -1,9 +1,10 @@
 """Watches: a refusal leaves behind what it named; the same or a linked account that returns with it fires the watch.
 
-A watch listens for rare entities and pasted documents for 30 days. A later turn, at least a session on, with one of them *and*
-the operator's voice fires it; without the voice it is an innocent hit, counted and printed (a reporter who was refused asks
-on, and is no operator). A watch never degrades the service and expires. An answered request of concern sets a weak watch,
-whose firing is a flag at most.
+A watch listens for rare entities and pasted documents for 30 days. A later turn, at least a session on, with one of them
+*and* the operator's voice fires it; without the voice it is an innocent hit, counted and printed (a reporter who was refused
+asks on, and is no operator). Where the refused request itself told of an operator, the voice has been heard: who was refused
+a plan returns with "polish this", so a later turn of that account needs only not to speak in an observer's. A watch never
+degrades the service and expires. An answered request of concern sets a weak watch, whose firing is a flag at most.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from backlight.hashing import Hasher
 from backlight.links.turns import SESSION, Turn
 
 LASTS = timedelta(days=30)
+OBSERVER = -3.0
+"""Bits of voice below which a turn speaks as one who reports, studies or suffers it: eight to one."""
+
 VARIANTS = ("name_variant",)
 """Kinds of entities that match only by another spelling of a name; alone they make a flag."""
 
@@ -66,6 +70,7 @@ def watches(
     hasher: Hasher,
     *,
     weak_from: float,
+    told: Callable[[Turn], bool] = lambda turn: False,
 ) -> list[Watch]:
     """Set watches and let later turns meet them.
 
@@ -75,6 +80,7 @@ def watches(
         linked: accounts linked to one.
         hasher: gives ids.
         weak_from: bits of an answered turn from which it sets a weak watch.
+        told: whether a refused turn told of an operator by itself.
 
     Returns:
         Watches by account and time.
@@ -102,11 +108,12 @@ def watches(
                 continue  # one that listens for just this is still running
             live[same] = turn.time + LASTS
             later = list(_later(turn, listens, (account, *linked(account)), held))
-            fired = tuple(one for one in later if one.runs_it)
+            heard = turn.refused and turn.voice > 0 and told(turn)
+            fired = tuple(one for one in later if one.runs_it or (heard and one.account == account and one.voice > OBSERVER))
             variant = frozenset(
                 one.id for one in fired if all(listens[thing] in VARIANTS for thing in listens.keys() & named[one.id].keys())
             )
-            innocent = tuple(one for one in later if not one.runs_it)
+            innocent = tuple(one for one in later if one not in fired)
             made = f"watch-{hasher.id('watch', str(turn.id)):016x}"
             set_.append(Watch(made, account, turn.id, listens, turn.time, weak, fired, innocent, variant))
     return set_

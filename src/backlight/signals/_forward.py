@@ -8,8 +8,12 @@ rounding of float32; a test holds cosine 0.9999 or more to the package.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +26,54 @@ _WIDTH = 256
 _EMBEDDING = 512
 _ORDERS = ((2, 0), (3, 1), (5, 2))
 _LEFT, _RIGHT = 2, 2
+_WHOLE = ("proj_W", "proj_b", "ln_g_all", "ln_b_all", "ln_g", "ln_b", "cnn_W", "cnn_b", "d0", "d1", "d2", "d3", "p1", "p3")
+_BY_WIDTH = ("w1", "b1", "w2", "b2")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Weights of the encoder that were tuned on our examples (`backlight.signals.tune`); the table of pieces is the package's.
+
+    Attributes:
+        weights: by the package's name, float16; those of a convolution by name and width, w1_2.
+        held: marks of the examples that were not learnt from, sorted: what may be calibrated and measured on.
+    """
+
+    weights: Mapping[str, npt.NDArray[np.float16]]
+    held: npt.NDArray[np.uint64]
+
+    @staticmethod
+    def of(model: Any) -> dict[str, Floats]:
+        """The weights of a loaded model of the package that can be tuned."""
+        found = {name: getattr(model, name) for name in _WHOLE}
+        return found | {f"{name}_{n}": getattr(model, name)[i] for name in _BY_WIDTH for i, (n, _) in enumerate(_ORDERS)}
+
+    @staticmethod
+    def marks(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
+        """Eight bytes of a hash of each text."""
+        found = [int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") for text in texts]
+        return np.array(found, np.uint64)
+
+    def put(self, model: Any) -> Any:
+        """A copy of the package's model with these weights, which shares its table."""
+        tuned = copy.copy(model)
+        for name in _WHOLE:
+            setattr(tuned, name, self.weights[name].astype(np.float32))
+        for name in _BY_WIDTH:
+            setattr(tuned, name, [self.weights[f"{name}_{n}"].astype(np.float32) for n, _ in _ORDERS])
+        return tuned
+
+    def save(self, path: Path) -> None:
+        """Write as an npz file without pickles."""
+        arrays: dict[str, Any] = {"held": self.held, **self.weights}
+        np.savez_compressed(path, **arrays)
+
+    @classmethod
+    def load(cls, file: Path | IO[bytes]) -> Tuned:
+        """Read what `save` wrote."""
+        with np.load(file, allow_pickle=False) as stored:
+            weights = {name: stored[name] for name in stored.files}
+        return cls(weights, weights.pop("held"))
 
 
 class Forward:

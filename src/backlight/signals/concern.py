@@ -1,9 +1,10 @@
 """Concern: how much more an account's turns over a period speak for an operator than a benign account's of its stratum.
 
 A turn's evidence is by how much its instruction's bits for *any operator* stand above the *base*: the bits that 93 of a
-hundred texts of the workspace in that language stay below, drawn towards the whole workspace and the shipped benign prompts. So
-harmless turns add nothing and take nothing away. Behaviours name and explain it; a turn whose best behaviour does not count
-says nothing. Repeats of one skeleton (or pasted document) count 1, 1/2, 1/4. The evidence of an account is pooled as
+hundred texts of the workspace in that language stay below, drawn towards the whole workspace, and never less than what seven
+in eight look-alikes of our own stay below. So harmless turns add nothing and take nothing away. Behaviours name and explain
+it; a turn whose best behaviour does not count says nothing. Repeats of one skeleton (or pasted document) count 1, 1/2, 1/4.
+The evidence of an account is pooled as
 
     pooled = e1 + 0.9 e2 + 0.81 e3 + ...        e sorted from the strongest, each at most `TURN_CAP` bits
 
@@ -342,10 +343,11 @@ def _strength(
     counts = _counts(about, settings)
     base = np.zeros(len(scored))
     if not _version(about).startswith("fake"):
-        whole = _drawn_to(bits[place], float(shipped_heads().figures["operator"]["base"]))
+        least = float(shipped_heads().figures["operator"]["base"])
+        whole = _drawn_to(bits[place], least)
         for tag in np.unique(language):
             mine = (language == tag) & np.isfinite(bits)
-            base[language == tag] = _drawn_to(bits[mine], whole)
+            base[language == tag] = max(least, _drawn_to(bits[mine], whole))
     heard = np.array([counts(OPERATOR, tag) for tag in language.tolist()], bool) & ~np.isin(scored, silent)
     out: Floats = np.maximum(strength, np.where(heard, bits - base, 0.0))
     return out
@@ -473,7 +475,7 @@ def benign_accounts(
     """Draw benign accounts and pool them as concern does.
 
     Args:
-        turns: out-of-fold evidence of each prompt, from 0.
+        turns: held-out evidence of each prompt, from 0.
         roles: its bits for each innocent role, from 0, (n, roles).
         subjects: its subject, empty for a look-alike; an account draws three in five of its turns from two subjects of its own.
         alike: whether it is a look-alike; one turn in fifty is.

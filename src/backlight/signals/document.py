@@ -286,19 +286,24 @@ def _next_opening(text: str, at: int) -> int:
 
 # Words by which an instruction points at a text that it has before it, and words by which it tells somebody to do something:
 # words of the Latin script without their marks, stems of words of other spaced scripts, and runs of scripts without spaces.
+_THIS = _word_list(
+    "this|these|est[eao]s?|ce|cet|cette|ces|dies[a-z]*|ini|nay", "эт(?:от|у|о|и|ого|их)|इस|यह|이 |هذ[اه]", "这个"
+)
+"""May stand for anything: "nobody may see who is behind this" points at no text."""
+
 _POINTS = _word_list(
-    "this|these|following|below|above|attached|text|article|report|draft|document|message|e-?mail|letter|post|paragraph|notes"
-    "|transcript|est[eao]s?|siguientes?|abajo|texto|informe|articulo|correo|carta|mensaje|seguinte|relatorio|abaixo"
-    "|ce|cet|cette|ces|suivante?s?|ci-dessous|ci-joint|texte|rapport|courriel|lettre|dies[a-z]*|folgend[a-z]*|unten|bericht|brief"
-    "|nachricht|ini|berikut|teks|laporan|surat|pesan|artikel|naskah|nay|sau|duoi day|van ban|bao cao"
+    "following|below|above|attached|text|article|report|draft|document|message|e-?mail|letter|post|paragraph|notes"
+    "|transcript|siguientes?|abajo|texto|informe|articulo|correo|carta|mensaje|seguinte|relatorio|abaixo"
+    "|suivante?s?|ci-dessous|ci-joint|texte|rapport|courriel|lettre|folgend[a-z]*|unten|bericht|brief"
+    "|nachricht|berikut|teks|laporan|surat|pesan|artikel|naskah|sau|duoi day|van ban|bao cao"
     "|translat[a-z]*|summar[a-z]*|polish|proof-?read|re-?write|rephrase|paraphrase|improve|correct|edit|fix|shorten|traduc[a-z]*"
     "|tradui[a-z]*|resum[a-z]*|corrig[a-z]*|mejora|reescrib[a-z]*|reformul[a-z]*|amelior[a-z]*|ubersetz[a-z]*|verbesser[a-z]*"
     "|korrigier[a-z]*|terjemah[a-z]*|perbaiki|ringkas[a-z]*|sunting|dich|tom tat|chinh sua",
-    "эт(?:от|у|о|и|ого|их)|следующ|ниже|выше|текст|отч[её]т|стать|письм|сообщени|перев[её]д|отредактир|исправ|улучш|перепиш|сократи"
-    "|इस|यह|निम्नलिखित|नीचे|पाठ|रिपोर्ट|이 |다음|아래"
-    "|글을|보고서|هذ[اه]|التالي|أدناه|النص|التقرير|الرسالة|المقال"
+    "следующ|ниже|выше|текст|отч[её]т|стать|письм|сообщени|перев[её]д|отредактир|исправ|улучш|перепиш|сократи"
+    "|निम्नलिखित|नीचे|पाठ|रिपोर्ट|다음|아래"
+    "|글을|보고서|التالي|أدناه|النص|التقرير|الرسالة|المقال"
     "|ترجم|لخص|صحح|حسّن|حسن|अनुवाद|सुधार|सारांश|번역|요약|다듬|교정",
-    "以下|下面|这[篇段份封个]|此[文段]|下文|上文|文章|报告|報告|文本|次の|この(?:文|報告|記事|メール|文章)|下記|原稿|文書|メール"
+    "以下|下面|这[篇段份封]|此[文段]|下文|上文|文章|报告|報告|文本|次の|この(?:文|報告|記事|メール|文章)|下記|原稿|文書|メール"
     "|翻译|翻譯|润色|潤色|改写|改寫|总结|總結|概括|校对|修改|翻訳|推敲|要約|添削|校正|書き直",
 )
 _TELLS = _word_list(
@@ -333,7 +338,8 @@ def _label(text: str, lines: list[str]) -> tuple[str, str] | None:
         return None
     before, rest = text[: at + 1], text[at + 1 :]
     asked, length = words(before), words(rest)
-    pointed, set_off = named is not None or _points(before), rest.lstrip(" \t").startswith("\n")
+    set_off = rest.lstrip(" \t").startswith("\n")
+    pointed = named is not None or (_points(before) if set_off else _names_text(before))
     if length < MARKED_WORDS or asked > (_BRIEF_WORDS if pointed else _INSTRUCTION_WORDS):
         return None
     if not named and length < (1.0 if pointed else _TIMES) * asked:
@@ -394,6 +400,11 @@ def _closing_request(before: str, rest: str) -> tuple[str, str] | None:
 
 
 def _points(text: str) -> bool:
+    return _names_text(text) or _THIS.search(plain(text[:1_000])) is not None
+
+
+def _names_text(text: str) -> bool:
+    """Whether it says "text", "below", "translate": more than that it says "this"."""
     return _POINTS.search(plain(text[:1_000])) is not None
 
 

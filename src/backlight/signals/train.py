@@ -2,24 +2,27 @@
 
     python -m backlight.signals.train        writes baseline/*.json and heads.npz anew
 
-Method. All examples are embedded. Directions along which a text moves when only its language, a country, a name, the
-quality of its language or the form of the request is changed (`baseline/counterfactual.jsonl`) are taken out of the space,
-so that none of these carries weight of its own (nullspace projection, Bolukbasi et al. 2016; Ravfogel et al. 2020). One
-logistic head learns operators against everyone else; each behaviour's head starts from it and moves towards its own
-examples (a Gaussian prior around the pooled head: hierarchical logistic regression). Its look-alikes weigh as much as all
-other innocent texts. Values become log2-likelihood ratios by Platt's method on out-of-fold values of the best head (Platt
-1999), so what is calibrated is what is used: the best behaviour of a turn. An observer's voice (who reports, studies or
-suffers it) takes its bits off every behaviour; a performer's adds none. Folds keep near texts and translations together.
+Method. All examples are embedded by the encoder that was tuned on four fifths of them (`tune`). Heads are fitted on the
+same four fifths; on the last fifth, which neither has seen, they are calibrated and measured. Directions along which a text
+moves when only its language, a country, a name, the quality of its language or the form of the request is changed
+(`baseline/counterfactual.jsonl`) are taken out of the space, so that none of these carries weight of its own (nullspace
+projection, Bolukbasi et al. 2016; Ravfogel et al. 2020). One logistic head learns operators against everyone else; each
+behaviour's head starts from it and moves towards its own examples (a Gaussian prior around the pooled head: hierarchical
+logistic regression). Its look-alikes weigh as much as all other innocent texts. Values become log2-likelihood ratios by
+Platt's method on held-out values of the best head (Platt 1999), so what is calibrated is what is used: the best behaviour
+of a turn. An observer's voice (who reports, studies or suffers it) takes its bits off every behaviour; a performer's adds
+none. Folds keep near texts and translations together.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from importlib.resources import files
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -31,37 +34,44 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import rankdata
 
 from backlight.signals import behaviours as _behaviours
+from backlight.signals._forward import Tuned
 from backlight.signals.document import split_document
-from backlight.signals.embed import Embedder, UseEmbedder, one_thread
+from backlight.signals.embed import Embedder, UseEmbedder, one_thread, tuned
 from backlight.signals.scorer import BASE, Heads, heard
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-RECIPE = "4"
+RECIPE = "5"
 """Changes when the method changes, so that nothing fitted by another method is taken for this one."""
 
-POOLED, OWN = 3e-4, 1e-3
+POOLED, OWN = 2e-3, 1e-3
 """Strength of the Gaussian priors of the pooled head and of a behaviour's head around it."""
 
 ROLES = 1e-3
 """The same of a role's head."""
 
 SAME = 0.6
-"""Cosine from which two texts may not stand in different folds."""
+"""Cosine from which two texts may not stand in different folds; by the package's own vectors."""
 
 FOLDS = 5
 LANGUAGE_DIRECTIONS = 8
 CHANGE_DIRECTIONS = 2
-MOST_LOOKALIKES, MOST_BENIGN = 0.15, 0.015
-"""Zero is moved up until at most these shares of look-alikes and of benign prompts stand above it, out of fold."""
+MOST_LOOKALIKES, MOST_BENIGN = 0.12, 0.015
+"""Zero is moved up until at most these shares of held-out look-alikes and benign prompts stand above it."""
+
+MOST_TELLING = 0.12
+"""The base of what tells lies where at most this share of held-out look-alikes tells of an operator."""
 
 ROLE_BENIGN = 0.05
-"""Zero of each role's head is where this share of benign prompts stands above it, out of fold."""
+"""Zero of each role's head is where this share of held-out benign prompts stands above it."""
 
 LEAST_AUROC, MOST_OWN_LOOKALIKES, SHRINK = 0.80, 0.20, 25
 """What a behaviour, or a language, must reach against its look-alikes to count in the second key, once its figures (some 25
 examples) are drawn towards the pooled ones with the weight of `SHRINK` examples."""
+
+LEAST_MEASURED = 5
+"""Held-out operators and look-alikes below which a behaviour or language counts as not measured."""
 
 _LN2 = float(np.log(2.0))
 
@@ -101,6 +111,11 @@ class Corpus:
     def benign(self) -> Flags:
         """Rows that are ordinary prompts."""
         return (self.behaviour < 0) & (self.role < 0)
+
+    def at(self, rows: Flags) -> Corpus:
+        """These rows alone."""
+        arrays = {name: getattr(self, name)[rows] for name in ("languages", "behaviour", "role", "operator", "kinds")}
+        return replace(self, texts=tuple(compress(self.texts, rows.tolist())), **arrays)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -157,16 +172,17 @@ def _asked(text: str) -> str:
 
 @dataclass(frozen=True)
 class Space:
-    """The vectors of a corpus and of its counterfactual texts."""
+    """The vectors of a corpus and of its counterfactual texts, and whether the embedder was tuned on the shipped examples."""
 
     vectors: Floats
     changes: Floats
+    tuned: bool = True
 
 
 def embed(data: Corpus, embedder: Embedder) -> Space:
     """Vectors of everything a fit needs."""
     both = embedder.encode([*data.texts, *(text for _, _, text in data.changes)]).astype(np.float64)
-    return Space(both[: len(data.texts)], both[len(data.texts) :])
+    return Space(both[: len(data.texts)], both[len(data.texts) :], isinstance(embedder, UseEmbedder) and not embedder.plain)
 
 
 def removed(data: Corpus, space: Space, rows: Flags) -> Floats:
@@ -221,7 +237,7 @@ def _logistic(x: Floats, y: Flags, weight: Floats, strength: float, start: Float
     return found
 
 
-def _shares(*parts: tuple[Flags, float]) -> Floats:
+def shares(*parts: tuple[Flags, float]) -> Floats:
     """Row weights that give each part its share, spread evenly over the part."""
     weight = np.zeros(len(parts[0][0]))
     for rows, share in parts:
@@ -251,21 +267,21 @@ def fit_raw(data: Corpus, space: Space, rows: Flags) -> Raw:
     x = x - (x @ basis.T) @ basis
     operator, alike, plain, owner = data.operator[rows], data.lookalike[rows], data.benign[rows], data.behaviour[rows]
     zero = np.zeros(x.shape[1] + 1)
-    pooled = _logistic(x, operator, _shares((operator, 1.0), (alike, 0.6), (plain, 0.4)), POOLED, zero)
+    pooled = _logistic(x, operator, shares((operator, 1.0), (alike, 0.6), (plain, 0.4)), POOLED, zero)
     heads = []
     for i in range(len(data.ids)):
         own = owner == i
         use = own | ~operator
-        weight = _shares((own & operator, 1.0), (own & alike, 0.5), (alike & ~own, 0.2), (plain, 0.3))
+        weight = shares((own & operator, 1.0), (own & alike, 0.5), (alike & ~own, 0.2), (plain, 0.3))
         heads.append(_logistic(x[use], operator[use], weight[use], OWN, pooled))
     heads.append(pooled)
     for i in range(len(data.roles)):
         own = data.role[rows] == i
         use = own | operator | plain
-        heads.append(_logistic(x[use], own[use], _shares((own, 1.0), (operator, 0.7), (plain, 0.7))[use], ROLES, zero))
+        heads.append(_logistic(x[use], own[use], shares((own, 1.0), (operator, 0.7), (plain, 0.7))[use], ROLES, zero))
     observer = alike & (data.kinds[rows] == "inverted")
     use = operator | observer
-    heads.append(_logistic(x[use], operator[use], _shares((operator, 1.0), (observer, 1.0))[use], POOLED, zero))
+    heads.append(_logistic(x[use], operator[use], shares((operator, 1.0), (observer, 1.0))[use], POOLED, zero))
     theta = np.array(heads)
     theta[:, :-1] -= (theta[:, :-1] @ basis.T) @ basis
     return Raw(theta)
@@ -284,12 +300,16 @@ def folds(vectors: Floats) -> npt.NDArray[np.int64]:
     return out
 
 
-def out_of_fold(data: Corpus, space: Space) -> Floats:
-    """Logits of each row from heads that saw neither it nor a near text, (n, columns)."""
-    fold = folds(space.vectors)
-    out = np.zeros((len(data.texts), len(data.ids) + len(data.roles) + 2))
-    for f in range(FOLDS):
-        out[fold == f] = fit_raw(data, space, fold != f).values(space.vectors[fold == f])
+def held_out(data: Corpus, space: Space) -> Flags:
+    """Rows that are calibrated and measured on: those that the encoder was not tuned on, and a fold of what it does not know.
+
+    What it does not know are a user's own examples, and all of them with another embedder. Too few to be measured are learnt
+    from whole.
+    """
+    known = np.isin(Tuned.marks(data.texts), Tuned.marks(corpus().texts)) if space.tuned else np.zeros(len(data.texts), bool)
+    out: Flags = np.isin(Tuned.marks(data.texts), tuned().held) & known
+    if (~known & data.operator).sum() >= FOLDS * LEAST_MEASURED:
+        out[~known] = folds(space.vectors[~known]) == 0
     return out
 
 
@@ -307,7 +327,7 @@ class Calibration:
 
 
 def calibrate(data: Corpus, logits: Floats) -> Calibration:
-    """Platt's method on out-of-fold logits of the best head: operators against look-alikes, the harder innocents.
+    """Platt's method on held-out logits of the best head: operators against look-alikes, the harder innocents.
 
     Heads are shifted to let the same share of benign prompts through. A margin then moves zero up, so that most look-alikes
     stand below it: the value understates the ratio on purpose. The pooled head keeps its logit, in bits: accounts are compared
@@ -320,19 +340,19 @@ def calibrate(data: Corpus, logits: Floats) -> Calibration:
     shift = np.quantile(acts[data.benign], 0.98, axis=0)
     best = (acts - shift).max(1)
     use = data.operator | data.lookalike
-    a, b = _platt(best[use], data.operator[use], _shares((data.operator, 1.0), (data.lookalike, 1.0))[use])
+    a, b = _platt(best[use], data.operator[use], shares((data.operator, 1.0), (data.lookalike, 1.0))[use])
     slope[:count], offset[:count] = a / _LN2, (b - a * shift) / _LN2
     observer = data.lookalike & (data.kinds == "inverted")
     use = data.operator | observer
-    a, b = _platt(logits[use, -1], data.operator[use], _shares((data.operator, 1.0), (observer, 1.0))[use])
+    a, b = _platt(logits[use, -1], data.operator[use], shares((data.operator, 1.0), (observer, 1.0))[use])
     slope[-1], offset[-1] = a / _LN2, b / _LN2
     bits = heard(slope * logits + offset, count)[:, :count].max(1)
-    shares = ((data.lookalike, MOST_LOOKALIKES), (data.benign, MOST_BENIGN))
-    offset[:count] -= max(0.0, *(float(np.quantile(bits[rows], 1 - most)) for rows, most in shares))
+    limits = ((data.lookalike, MOST_LOOKALIKES), (data.benign, MOST_BENIGN))
+    offset[:count] -= max(0.0, *(float(np.quantile(bits[rows], 1 - most, method="higher")) for rows, most in limits))
     if data.roles:
         works, own = logits[:, count + 1 : -1], data.role >= 0
         shift = np.quantile(works[data.benign], 1 - ROLE_BENIGN, axis=0)
-        weight = _shares((own, 1.0), (data.operator, 0.5), (data.benign, 0.5))
+        weight = shares((own, 1.0), (data.operator, 0.5), (data.benign, 0.5))
         use = weight > 0
         a, _ = _platt((works - shift).max(1)[use], own[use], weight[use])
         slope[count + 1 : -1], offset[count + 1 : -1] = a / _LN2, -a * shift / _LN2
@@ -345,15 +365,15 @@ def _platt(values: Floats, y: Flags, weight: Floats) -> tuple[float, float]:
 
 
 def auroc(positive: Floats, negative: Floats) -> float:
-    """Chance that a positive stands above a negative, ties half (Mann-Whitney)."""
+    """Chance that a positive stands above a negative, ties half (Mann-Whitney); a half where there are none."""
     if not len(positive) or not len(negative):
-        return float("nan")
+        return 0.5
     ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)].sum()
     return float((ranks - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
 
 
 def figures(data: Corpus, bits: Floats) -> dict[str, Any]:
-    """What cross-validation says: per behaviour, per language, pooled, by kind of example, and for the voice."""
+    """What held-out examples say: per behaviour, per language, pooled, by kind of example, and for the voice."""
     best = bits[:, : len(data.ids)].max(1)
     cut = float(np.quantile(best[data.benign], 0.99))
     out: dict[str, Any] = {"pooled": _figure(data, best, cut) | {"cut_at_1pc_of_benign": round(cut, 3)}}
@@ -398,8 +418,12 @@ def _telling(data: Corpus, bits: Floats) -> dict[str, Any]:
     by language. `above_0` are the shares of texts that tell.
     """
     acts, works = bits[:, len(data.ids)], bits[:, len(data.ids) + 1 : -1]
-    base = float(np.quantile(acts[data.benign], BASE))
-    net = acts - base - works.max(1, initial=0.0)
+    apart = acts - works.max(1, initial=0.0)
+    base = max(
+        float(np.quantile(acts[data.benign], BASE)),
+        float(np.quantile(apart[data.lookalike], 1 - MOST_TELLING, method="higher")),
+    )
+    net = apart - base
     cut = float(np.quantile(net[data.benign], 0.99))
     out = _figure(data, net, cut)
     out |= {"base": round(base, 4), "passes": _passes(out, out), "languages": {}}
@@ -410,14 +434,16 @@ def _telling(data: Corpus, bits: Floats) -> dict[str, Any]:
 
 
 def _passes(figure: Mapping[str, Any], pooled: Mapping[str, Any]) -> bool:
-    """The look-alike test, on figures drawn towards the pooled ones."""
+    """The look-alike test, on figures drawn towards the pooled ones; what was hardly measured does not pass."""
     n = figure["lookalikes"]
+    if min(n, figure["operators"]) < LEAST_MEASURED:
+        return False
     area, share = ((n * figure[k] + SHRINK * pooled[k]) / (n + SHRINK) for k in ("auroc_lookalikes", "lookalikes_above_0"))
     return bool(area >= LEAST_AUROC and share <= MOST_OWN_LOOKALIKES)
 
 
 def _share(values: Floats) -> float:
-    return round(float((values > 0).mean()), 4)
+    return round(float((values > 0).mean()), 4) if len(values) else 0.0
 
 
 def _figure(data: Corpus, values: Floats, cut: float, rows: Flags | None = None) -> dict[str, Any]:
@@ -430,8 +456,8 @@ def _figure(data: Corpus, values: Floats, cut: float, rows: Flags | None = None)
         "benign": len(plain),
         "auroc_lookalikes": round(auroc(operator, alike), 3),
         "auroc_benign": round(auroc(operator, plain), 3),
-        "recall_at_1pc": round(float((operator > cut).mean()), 3),
-        "lookalikes_at_1pc": round(float((alike > cut).mean()), 3),
+        "recall_at_1pc": round(_share(operator - cut), 3),
+        "lookalikes_at_1pc": round(_share(alike - cut), 3),
         "operators_above_0": _share(operator),
         "lookalikes_above_0": _share(alike),
         "benign_above_0": _share(plain),
@@ -443,19 +469,20 @@ def train(behaviours: Mapping[str, _behaviours.Behaviour] | None = None, embedde
     return _train(corpus(behaviours), embedder or UseEmbedder())[0]
 
 
-def _train(data: Corpus, embedder: Embedder) -> tuple[Heads, Floats]:
-    """The heads, and the out-of-fold bits of every row."""
+def _train(data: Corpus, embedder: Embedder) -> tuple[Heads, Corpus, Floats]:
+    """The heads, the held-out examples, and their bits."""
     space = embed(data, embedder)
     with one_thread():
         return _fit_all(data, space, embedder.sha256)
 
 
-def _fit_all(data: Corpus, space: Space, embedder: str) -> tuple[Heads, Floats]:
-    logits = out_of_fold(data, space)
-    calibration = calibrate(data, logits)
-    raw = fit_raw(data, space, np.ones(len(data.texts), bool)).heads
-    weights = raw[:, :-1] * calibration.slope[:, None]
-    bias = raw[:, -1] * calibration.slope + calibration.offset
+def _fit_all(data: Corpus, space: Space, embedder: str) -> tuple[Heads, Corpus, Floats]:
+    held = held_out(data, space)
+    fitted, rest = fit_raw(data, space, ~held), data.at(held)
+    logits = fitted.values(space.vectors[held])
+    calibration = calibrate(rest, logits)
+    weights = fitted.heads[:, :-1] * calibration.slope[:, None]
+    bias = fitted.heads[:, -1] * calibration.slope + calibration.offset
     bits = calibration.bits(logits)
     heads = Heads(
         ids=data.ids,
@@ -464,9 +491,9 @@ def _fit_all(data: Corpus, space: Space, embedder: str) -> tuple[Heads, Floats]:
         bias=bias.astype(np.float32),
         fingerprint=data.fingerprint,
         embedder=embedder,
-        figures=figures(data, bits),
+        figures=figures(rest, bits),
     )
-    return heads, bits
+    return heads, rest, bits
 
 
 def main() -> None:
@@ -475,16 +502,15 @@ def main() -> None:
 
     folder = Path(__file__).parent / "baseline"
     (folder / "behaviours.json").write_bytes(_behaviours.parsed())
-    data = corpus()
-    heads, bits = _train(data, UseEmbedder())
+    heads, rest, bits = _train(corpus(), UseEmbedder())
     heads.save(folder / "heads.npz")
     (folder / "figures.json").write_text(json.dumps(heads.figures, indent=1) + "\n", encoding="utf-8")
-    turn = np.clip(bits[:, len(data.ids)] - heads.figures["operator"]["base"], 0, None)
-    work = np.clip(bits[:, len(data.ids) + 1 : -1], 0, None)
-    plain = ~data.operator
-    subjects = np.full(len(data.texts), "", object)
-    subjects[data.benign] = [row["subject"] for row in benign()]
-    accounts = benign_accounts(turn[plain], work[plain], subjects[plain].tolist(), data.lookalike[plain])
+    turn = np.clip(bits[:, len(rest.ids)] - heads.figures["operator"]["base"], 0, None)
+    work = np.clip(bits[:, len(rest.ids) + 1 : -1], 0, None)
+    plain, about = ~rest.operator, {row["text"]: row["subject"] for row in benign()}
+    subjects = [about[text] if ordinary else "" for text, ordinary in zip(rest.texts, rest.benign.tolist(), strict=True)]
+    some = np.array(subjects, object)[plain].tolist()
+    accounts = benign_accounts(turn[plain], work[plain], some, rest.lookalike[plain])
     (folder / "accounts.json").write_text(json.dumps(accounts, indent=1) + "\n", encoding="utf-8")
 
 
