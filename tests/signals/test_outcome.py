@@ -13,6 +13,22 @@ from hypothesis import strategies as st
 from backlight.signals.outcome import outcome_of
 
 REFUSALS = [
+    ("en", "I'm afraid that's not something I can do for you."),
+    ("en", "Sorry, this is beyond what I'm able to do here."),
+    ("es", "Eso no lo haré."),
+    ("es", "Lo lamento, esto queda fuera de lo que puedo ofrecer."),
+    ("fr", "Cela, je ne le ferai pas."),
+    ("fr", "Ce n'est pas une chose que je peux écrire."),
+    ("ru", "Этого я делать не стану."),
+    ("ru", "Исполнить такую просьбу я не смогу."),
+    ("zh", "这类事我做不了，换个话题可以。"),
+    ("zh", "那個忙我幫不上。"),
+    ("ja", "それはお受けできません。"),
+    ("ja", "お引き受けできないご依頼です。"),
+    ("id", "Hal itu di luar yang dapat saya lakukan."),
+    ("id", "Yang itu tidak akan saya kerjakan."),
+    ("ar", "هذا ليس شيئا يمكنني القيام به."),
+    ("ar", "ذلك ليس مما أستطيع كتابته."),
     ("en", "I can’t help with writing fake testimonials, but I'd be glad to suggest honest ways to gather feedback."),
     ("en", "Sorry, I won't be able to assist with that."),
     (
@@ -75,6 +91,21 @@ REFUSALS = [
 ]
 
 DELIVERED = [
+    ("en", "That's something I can do for you: here is the list."),
+    ("en", "This isn't something you need to worry about. Here is the text."),
+    ("en", "It is outside what the warranty covers."),
+    ("es", "Esto no lo explica el manual, pero aquí tienes los pasos."),
+    ("es", "No lo voy a hacer largo: el resumen cabe en tres líneas."),
+    ("fr", "Je ne le ferai pas attendre plus longtemps, dit la mère."),
+    ("fr", "Ce n'est pas quelque chose que le contrat prévoit."),
+    ("ru", "Я не буду этого делать сложным: вот три шага."),
+    ("ru", "Этого мало: добавьте соль и воду."),
+    ("zh", "这件事很简单，先登记再付款。"),
+    ("zh", "这个字我不确定读音，常见的是两种。"),
+    ("ja", "それは駅前にあります。"),
+    ("ja", "これは予約できません、と書かれた札です。"),
+    ("id", "Itu di luar kota, sekitar dua jam."),
+    ("ar", "هذا ليس صحيحا تماما، والتاريخ هو الأول من مايو."),
     ("en", "I can't wait to see the lanterns! Here is a short announcement for the club."),
     ("en", "I can't stress this enough: bring an umbrella. The market opens at nine and closes at dusk."),
     ("en", "I cannot recommend the tea stall enough; the volunteers there were kind and quick."),

@@ -47,11 +47,13 @@ _THING = (
 PATTERNS: dict[str, Phrases] = {
     "en": Phrases(
         refusals=(
+            r"\b(?:that|this|it)(?:'s not| is not| isn't) something (?:that )?(?:i|we)(?:'m| am|'re| are)? (?:can|could|will|able|willing|going|comfortable|prepared|allowed)\b",
+            r"\b(?:that|this|it)(?:'s| is) (?:beyond|outside)(?: of)? what i(?:'m| am)? (?:can|able|allowed|willing)\b",
             rf"{_CANT} {_SERVE}\b(?: (?:you|to|with|in|by|your|this|that|the|such|any|it|here|on|further|creating|writing|planning)\b|[,.;!]|$)",
             rf"{_CANT} {_MAKE}\b.*\b{_THING}\b",
             rf"\b(?:sorry|apologi[sz]e|afraid|unfortunately|regret)\b.*{_CANT} (?:{_MAKE}|{_SERVE})\b",
             r"\b(?:i|we) (?:(?:must|have to|need to|will have to|'ll have to|am going to|respectfully) )?decline (?:this request|that request|the request|your request|this\b|that\b|to (?:help|assist|write|create|do|provide|answer|take)|because)",
-            r"\b(?:that|this|it)(?:'s| is) (?:not )?something (?:that )?i(?:'m| am)? (?:can't|cannot|won't|will not|can|will|am|able|willing|unable|not able|not willing|not comfortable)\b.{0,30}(?:help|assist|do|support|write|create|provide|with)",
+            r"\b(?:that|this|it)(?:'s| is) something (?:that )?i(?:'m| am)? (?:can't|cannot|won't|will not|unable|not able|not willing|not comfortable)\b.{0,30}(?:help|assist|do|support|write|create|provide|with)",
             r"\b(?:goes|go|is|are|would be|be) against (?:my|our|openai'?s?|the) .{0,30}(?:guideline|polic|principle|rule|values|programming|terms)",
             r"\b(?:violates?|breach(?:es)?|conflicts? with) (?:my|our|the|openai'?s?) .*(?:guideline|polic|principle|terms)",
             r"\bmy (?:guidelines|policies|principles|safety rules) (?:prevent|do not allow|don't allow|prohibit|forbid)",
@@ -75,6 +77,9 @@ PATTERNS: dict[str, Phrases] = {
     ),
     "es": Phrases(
         refusals=(
+            r"\bno es (?:algo|una cosa) que (?:yo )?(?:pueda|vaya a|esté dispuest[oa] a)\b",
+            r"\b(?:eso|esto|ello)(?: \w+)? no lo (?:voy a hacer|haré|puedo hacer)\s*(?:[,.;!:]|$)",
+            r"\b(?:eso|esto|ello) (?:queda|está|cae) fuera de lo que puedo\b",
             r"\bno (?:puedo|podré|podría|podemos|voy a|debo|me es posible|me siento cómod[oa]|estoy en condiciones de|soy capaz de|estoy autorizad[oa] (?:a|para))\s?(?:[a-záéíóúñ]+mente )?(?:ayud|asist|colabor|cumplir|particip|proporcion|facilit|crear|escrib|redact|generar|elaborar|producir|ofrecer|compartir|complac|atender|responder a (?:es[aeo]|tu|su)|realizar|hacer(?:lo| eso| esto)|traducir|apoy|contribu|brindar|continuar)\w*",
             r"\b(?:lo siento|lo lamento|perdón|disculp\w+|lamentablemente|me temo)\b.*\bno (?:puedo|podré|voy a|es posible)\b.*(?:ayud|solicitud|petición|contenido|es[aeo]|est[aeo]|crear|escrib|generar)",
             r"\b(?:debo|tengo que|prefiero|me veo obligad[oa] a) (?:rechazar|declinar|negarme|no)\b.*(?:solicitud|petición|ayud|particip|es[aeo]|est[aeo])",
@@ -91,6 +96,9 @@ PATTERNS: dict[str, Phrases] = {
     ),
     "fr": Phrases(
         refusals=(
+            r"\bce n'est pas (?:quelque chose|une chose) que je (?:peux|puisse|pourrais|vais)\b",
+            r"\bje ne le ferai pas\s*(?:[,.;!:]|$)",
+            r"\b(?:cela|ça) dépasse ce que je peux\b",
             r"\bje (?:ne )?(?:(?:me )?(?:peux|puis|pourrai|saurais|souhaite|veux|vais|dois)|suis) (?:malheureusement )?(?:pas|point)(?: (?:vraiment|en mesure|autorisée?|capable|à l'aise))?(?: (?:de|d'|à|pour))?\s?(?:vous |t'|te |y |l'|à )?(?:aider|assister|répondre (?:à (?:cette|votre|ta)|favorablement)|fournir|créer|rédiger|écrire|générer|produire|participer|donner suite|accéder à|satisfaire|contribuer|apporter|collaborer|accompagner|faire (?:cela|ça|ce)|traduire|proposer|élaborer|soutenir|poursuivre|réaliser)",
             r"\bje ne (?:peux|puis|saurais) (?:vous |t'|te |y )?(?:aider|assister|fournir|créer|rédiger|écrire|répondre|participer|donner)",
             r"\b(?:désolée?|navrée?|malheureusement|regrette|m'excuse)\b.*\b(?:ne (?:peux|puis|pourrai|suis|saurais)|n'est pas possible)\b.*(?:aider|demande|contenu|cel[al]|ça|ce type|créer|rédiger|écrire)",
@@ -145,6 +153,9 @@ PATTERNS: dict[str, Phrases] = {
     ),
     "ru": Phrases(
         refusals=(
+            r"(?:^|[^\p{L}])(?:я )?не (?:буду|стану) (?:этого|такого) делать\s*(?:[,.;!:]|$)",
+            r"(?:^|[^\p{L}])(?:этого|такого) я (?:делать )?не (?:буду|стану|сделаю)\s*(?:[,.;!:]|$)",
+            r"(?:выполнить|исполнить|удовлетворить) (?:эту|такую|вашу|твою|этот|такой|ваш|твой) (?:просьбу|задачу|запрос)(?: \p{L}+)? не (?:могу|смогу|буду|стану)",
             r"(?:^|[^\p{L}])(?:я|мы)?\s?(?:, к сожалению, |к сожалению,? )?не (?:могу|можем|смогу|сможем|буду|стану|готов\p{L}*|вправе|имею (?:права|возможности)|в состоянии|намерен\p{L}*)\s(?:\p{L}+ ){0,3}?(?:помо(?:чь|гать)|выполнить|выполнять|написать|писать|созда(?:ть|вать)|составить|составлять|подготовить|предостав\p{L}+|участвовать|поддерж\p{L}+|содействовать|ответить на (?:этот|такой|ваш)|генерировать|сгенерировать|дать|давать|сделать (?:это|этого)|делать (?:это|этого)|перевести|обсуждать|способствовать|оказать|продолж\p{L}+|разрабатывать|разработать|распространять|поделиться)",
             r"(?:помочь|помогать|выполнить|написать|сделать|участвовать)(?: \p{L}+){0,2} не (?:могу|смогу|буду|стану|получится)",
             r"(?:извин\p{L}+|прост\p{L}+|к сожалению|сожалею).*не (?:могу|смогу|буду|получится).*(?:помо|запрос|просьб|контент|этом|этого|материал|написать|создать|выполн)",
@@ -162,6 +173,8 @@ PATTERNS: dict[str, Phrases] = {
     ),
     "id": Phrases(
         refusals=(
+            r"\b(?:ini|itu)\b.{0,12}\bdi luar (?:apa )?yang (?:bisa|dapat) (?:saya|kami) (?:bantu|lakukan|kerjakan)\b",
+            r"\b(?:ini|itu)\b.{0,12}\b(?:tidak|tak) (?:bisa|dapat|akan) (?:saya|kami) (?:kerjakan|lakukan|bantu|penuhi)\b",
             r"\b(?:saya|kami|aku)(?: (?:mohon maaf|minta maaf|maaf))?,?(?: (?:tapi|namun|tetapi))?(?: saya| kami)? (?:tidak (?:dapat|bisa|akan|mampu|bersedia|diizinkan|diperbolehkan)|tak (?:dapat|bisa|akan)|nggak bisa|enggak bisa|gak bisa)(?: untuk)? (?:\w+ ){0,1}?(?:membantu|bantu|memenuhi|membuat|buat|menulis|menuliskan|menyediakan|memberikan|menyusun|menghasilkan|mendukung|berpartisipasi|ikut|terlibat|melayani|melakukan (?:itu|ini|hal)|melanjutkan|menerjemahkan|menyebarkan|menolong|merancang|menjawab (?:pertanyaan|permintaan) (?:ini|itu|tersebut))",
             r"\b(?:maaf|mohon maaf|sayangnya)\b.*\b(?:tidak|tak) (?:dapat|bisa|akan|boleh)\b.*(?:bantu|permintaan|konten|itu|ini|tersebut|buat|tulis)",
             r"\b(?:saya|kami) (?:harus |terpaksa |memilih untuk )?menolak\b",
@@ -183,6 +196,7 @@ PATTERNS: dict[str, Phrases] = {
     ),
     "ar": Phrases(
         refusals=(
+            r"(?:هذا|ذلك|هذه) ليس(?:ت)? (?:مما|شيئا|أمرا|ما) (?:أستطيع|يمكنني|أقدر)",
             r"(?:لا|لن|لست)\s?(?:أستطيع|استطيع|يمكنني|أتمكن|اتمكن|أقدر|اقدر|قادرا?ً?|أكون قادر\p{L}*|يسعني|نستطيع|يمكننا|مخوّ?لا?ً?).{0,25}(?:مساعد|أساعد|اساعد|المساعد|تلبية|ألبي|كتابة|أكتب|اكتب|إنشاء|انشاء|تقديم|أقدم|المشاركة|أشارك|إعداد|اعداد|صياغة|توفير|إنتاج|انتاج|تنفيذ|القيام ب|الاستجابة|دعم|الرد على (?:هذا|طلبك)|ترجمة|التعاون|إكمال|المساهمة)",
             r"(?:لن|لا) (?:أساعد|أكتب|أقوم ب|أشارك|أقدم|أنشئ|أستجيب|ألبي)\p{L}*",
             r"(?:عذرا|عذراً|آسف|اسف|أعتذر|اعتذر|للأسف|المعذرة).*(?:لا|لن) (?:أستطيع|استطيع|يمكنني|أتمكن|يمكن)",
@@ -219,6 +233,7 @@ PATTERNS: dict[str, Phrases] = {
     ),
     "zh": Phrases(
         refusals=(
+            r"(?:这|這|那|此)(?:个|個|件|类|類|种|種|项|項)?(?:事情|事|忙|请求|請求|要求|内容|內容|任务|任務)?我(?:实在|實在|真的|确实|確實|也|都)?(?:不能做|做不了|帮不了|幫不了|帮不上|幫不上|不会做|不會做|无法做|無法做|不能帮|不能幫)",
             r"(?:我|本人|我们|我們)?(?:很抱歉|抱歉|对不起|對不起|不好意思|非常抱歉|很遗憾|很遺憾|恐怕).{0,25}(?:不能|无法|無法|不会|不會|不可以|没办法|沒辦法|不便|难以|難以|不予).{0,30}(?:帮|幫|协助|協助|提供|满足|滿足|回答|完成|撰写|撰寫|写|寫|创作|創作|生成|参与|參與|支持|处理|處理|执行|執行|编写|編寫|给出|給出|这|這|该|該|您的|你的|配合|讨论|討論|继续|繼續)",
             r"(?:^|[，。！？,\n ]|但|但是|因此|所以|不过|然而)(?:我|本人|我们|我們)(?:实在|真的|确实|并|也|暂时|暫時)?(?:不能|无法|無法|不会|不會|不可以|没有办法|没法|不便|拒绝|拒絕|不愿意|不愿|不願|不应该|不应|不應)(?:为您|为你|為您|給您|给您|给你|帮您|帮你|幫您|在此|再|直接|去|来)?(?:帮助|帮忙|帮|幫|协助|協助|提供|满足|滿足|回答这|回應|完成(?:这|此|该|您|你)|撰写|撰寫|写(?:这|此|出|任何|针对|一)|创作|創作|生成|参与|參與|支持|执行|執行|编写|編寫|编造|給出|给出|配合|讨论|討論|满足|按照|接受(?:这|此|您|你)|制作|製作|制造|传播|协作)",
             r"(?:违反|違反|不符合|违背|違背)(?:了)?(?:我|我们|我們|平台|相关|使用|社区)?.{0,15}(?:政策|准则|準則|规定|規定|原则|原則|规范|規範|条款|條款).{0,25}(?:不能|无法|無法|拒|$|，|。)",
@@ -232,6 +247,8 @@ PATTERNS: dict[str, Phrases] = {
     ),
     "ja": Phrases(
         refusals=(
+            r"(?:対応|お受け|お引き受け|お手伝い|協力)(?:できない|出来ない|いたしかねる)(?:内容|ご依頼|依頼|お願い)(?:です|となります|でございます)",
+            r"^\s*(?:それ|これ|そちら|こちら|その件|この件)(?:は|には|については)(?:対応|お受け|お手伝い|お引き受け)?(?:でき|出来)ません",
             r"(?:お手伝い|お力添え|協力|支援|対応|お応え|お答え|回答|提供|作成|執筆|生成|サポート|ご要望|ご依頼|ご希望|お受け|お引き受け|応じる|翻訳|加担|関与).{0,25}(?:できません|できかねます|致しかねます|いたしかねます|しかねます|出来ません|ことはできない|わけにはいきません|いたしません|しません|控えさせていただきます|控えます|ご遠慮|お断り)",
             r"(?:申し訳(?:ありません|ございません|ない)|すみません|ごめんなさい|恐れ入りますが|恐縮ですが|残念ながら|あいにく).*(?:できません|できかねます|かねます|いたしかね|出来ません|お断り|控え|ことはできない)",
             r"(?:お断り(?:します|いたします|させていただきます|しなければ|せざるを)|辞退(?:します|いたします))",
