@@ -304,44 +304,48 @@ POLISH = turn(2, 1, 14, voice=-1.5)
 """Who asks to correct what he pasted speaks in nobody's voice."""
 
 
-def planner(*turns: Turn, bits: float, **more: Any) -> Facts:
-    """Account 1 without own concern; its first turn tells so many bits; all name tag 50, which two accounts posted later."""
+def planner(*turns: Turn, own: bool = True, bits: float = 2.0, **more: Any) -> Facts:
+    """Account 1, whose first turn tells so many bits; all name tag 50, which two accounts posted later."""
     later = {50: {900: NOW + timedelta(days=3), 901: NOW + timedelta(days=3)}}
     given = facts(
-        more.pop("weighed", None), turns=turns, entities={one.id: {50: "hashtag"} for one in turns}, posted=later,
-        **({"holders": {50: frozenset({1})}} | more),
+        more.pop("weighed", None), own={1: 5.0} if own else {}, turns=turns, posted=later,
+        entities={one.id: {50: "hashtag"} for one in turns}, **({"holders": {50: frozenset({1})}} | more),
     )  # fmt: skip
     return replace(given, telling={**given.telling, 1: Said(1, bits, bits)})
 
 
-def test_a_refused_plan_tells_for_an_account_that_says_no_more() -> None:
-    """Four bits in the refused request, then a plain return with what stands in posts: a candidate. With less, a flag."""
-    found = propose(planner(REFUSED, POLISH, bits=4.0))
-    assert cores(found) == [(1,)] and found.candidates[0].body["concern"] == 4.0
-    less = propose(planner(REFUSED, POLISH, bits=3.9))
+def test_a_plain_return_is_a_hard_item_where_the_refused_plan_told() -> None:
+    """With own concern and the tag in posts a candidate, which says how it came back; without own concern a flag."""
+    found = propose(planner(REFUSED, POLISH))
+    assert cores(found) == [(1,)]
+    said = [one["statement"] for one in found.candidates[0].body["evidence"]]
+    assert any("what it named, plainly; the refused request told of an operator" in one for one in said)
+    less = propose(planner(REFUSED, POLISH, own=False))
     assert cores(less) == [] and (1, "watch") in reasons(less)
 
 
-def test_what_tells_of_another_thing_is_not_held_against_an_account() -> None:
-    """The four bits stand in a turn that names nothing of the hard items: the return is an innocent hit."""
-    plain = turn(1, 1, 0, outcome="refused")
-    given = planner(plain, POLISH, turn(3, 1, 5, voice=2.0, scores={"BL-01": 4.0}), bits=0.0)
-    named = {key: value for key, value in given.entities.items() if key != 3}
-    found = propose(replace(given, entities=named, telling={**given.telling, 3: Said(3, 4.0, 4.0)}))
+def test_a_plain_return_is_an_innocent_hit_where_the_refused_request_did_not_tell() -> None:
+    """A role explains what was refused: nothing is remembered of its voice."""
+    found = propose(planner(REFUSED, POLISH, bits=0.0))
     assert cores(found) == [] and [len(watch.innocent) for watch in found.watches] == [1]
 
 
 def test_a_leak_of_the_whole_newsroom_is_no_item_of_one_reporter() -> None:
-    """The same two turns in a tied group that shares the tag and whose work a role explains: no candidate."""
+    """The same two turns in a tied group that shares the tag and whose work a role explains: no candidate, though the reporter
+    has own concern and also names a source that no colleague does.
+    """
     ring = tied(range(1, 10), **OFFICE)
     rows = {(account, "entity", 50): frozenset({10_000 + account}) for account in range(2, 10)}
     rows[1, "entity", 50] = frozenset({1, 2})
     everyone = frozenset(range(1, 10))
     evidence = weigh.Evidence(holders={("entity", 50): everyone}, rows=rows)
-    given = planner(REFUSED, POLISH, bits=4.0, weighed=ring, evidence=evidence, holders={50: everyone})
+    given = planner(REFUSED, POLISH, weighed=ring, evidence=evidence, holders={50: everyone})
     news = {10_000 + account: Said(10_000 + account, works=(2.0,)) for account in range(2, 10)}
-    own = {1: Said(1, 4.0, 4.0, (0.0,)), 2: Said(2, works=(0.0,))}
-    assert cores(propose(replace(given, telling={**given.telling, **news, **own}))) == []
+    own = {1: Said(1, 2.0, 2.0, (0.0,)), 2: Said(2, works=(0.0,))}
+    sourced = {n: {**kinds, 51: "name"} for n, kinds in given.entities.items()}
+    holders = {50: everyone, 51: frozenset({1})}
+    found = propose(replace(given, entities=sourced, holders=holders, telling={**given.telling, **news, **own}))
+    assert cores(found) == []
 
 
 def test_one_item_alone_is_a_flag() -> None:

@@ -9,8 +9,8 @@ it must tell than of ordinary texts; a member that said something that tells has
 and its work is where it is not. A group whose work says more of one innocent role is no candidate, whatever its members wrote
 alone. Ties alone find offices and newsrooms as surely as crews; concern alone finds novelists.
 
-A *single account* needs concern and two hard items of different kinds, from two sessions on two days: own concern, or what it
-told of the very things in those items. Everything short of that is a flag, a cohort, or nothing.
+A *single account* needs own concern and two hard items of different kinds, from two sessions on two days. Everything short of
+that is a flag, a cohort, or nothing.
 """
 
 from __future__ import annotations
@@ -47,9 +47,6 @@ WORK, LEAST_TELLING = 0.15, 3
 """What a group said together must say so many bits a thing more of an operator than of any one innocent role, and at least so
 many distinct things must tell.
 """
-
-TOLD = 4.0
-"""Bits that a single account without own concern must tell of the things in its hard items: as much as own concern's floor."""
 
 DRAWS = 2000
 PAPER = 2.0
@@ -250,12 +247,13 @@ class Find:
 
 @dataclass(frozen=True)
 class Item:
-    """One hard item of an account: watch, paper or wild; and the turn that shows it."""
+    """One hard item of an account: watch, paper or wild; the turn that shows it, and the things that make it one."""
 
     kind: str
     turn: Turn
     statement: str
     reason: str
+    things: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -308,7 +306,7 @@ def propose(facts: Facts) -> Proposal:
     singles = [
         find
         for account, found in items.items()
-        if account not in inside and (find := _single(account, found, rare, cleared.get(account), facts)) is not None
+        if account not in inside and (find := _single(account, found, cleared.get(account), facts)) is not None
     ]
     accused = [_watched(find, set_) for find in [*(find for find in finds if find.key1 and find.key2), *singles]]
     named = {member for find in accused for member in find.core}
@@ -534,19 +532,19 @@ def _items(account: int, facts: Facts, rare: _Rare, listening: Sequence[watches.
         return []
     found: list[Item] = []
     for watch in listening:
-        found += _fired(watch, account)
+        found += _fired(watch, account, facts)
     told = {thing for turn in facts.turns[account] if turn.tells or turn.refused for thing in rare.public(turn)}
     for turn in facts.turns[account]:
         if turn.paper >= PAPER and turn.runs_it:
-            found.append(
-                Item("paper", turn, "pasted an operation's internal paper, in the operator's voice", "operation_paper")
-            )
+            words = "pasted an operation's internal paper, in the operator's voice"
+            pasted = frozenset() if turn.document is None else frozenset({turn.document})
+            found.append(Item("paper", turn, words, "operation_paper", pasted))
         # A name counts where a turn that tells, or was refused, named it; harmless turns name much that is in posts.
         if things := {thing: kind for thing, kind in rare.public(turn).items() if thing in told}:
             reached = {author for thing in things for author in facts.posted[thing]}
             kinds = ", ".join(sorted(set(things.values())))
             words = f"named a rare {kinds} that stands in posts of {len(reached)} platform accounts"
-            found.append(Item("wild", turn, words, "rare_entity"))
+            found.append(Item("wild", turn, words, "rare_entity", frozenset(things)))
     by_turn: dict[int, set[int]] = defaultdict(set)
     for match in facts.counting.get(account, ()):
         by_turn[match["interaction"]].add(match["author"])
@@ -561,22 +559,25 @@ def _items(account: int, facts: Facts, rare: _Rare, listening: Sequence[watches.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _fired(watch: watches.Watch, account: int) -> Iterator[Item]:
+def _fired(watch: watches.Watch, account: int, facts: Facts) -> Iterator[Item]:
     """Items from a watch that a refusal set: a weak watch, or a variant of a name alone, makes no hard item."""
     for turn in watch.fired:
         if turn.account == account and not watch.weak:
             variant = turn.id in watch.variant
             kind, reason = ("variant", "name_variant") if variant else ("watch", "watch")
-            yield Item(kind, turn, "came back after a refusal with what it named, in the operator's voice", reason)
+            voice = "in the operator's voice" if turn.runs_it else "plainly; the refused request told of an operator"
+            named = watch.objects.keys() & facts.entities.get(turn.text or 0, {}).keys()
+            yield Item(kind, turn, f"came back after a refusal with what it named, {voice}", reason, frozenset(named))
 
 
-def _single(account: int, items: Sequence[Item], rare: _Rare, cleared: Find | None, facts: Facts) -> Find | None:
-    """A single account with concern and two hard items of different kinds from two sessions on two days.
+def _single(account: int, items: Sequence[Item], cleared: Find | None, facts: Facts) -> Find | None:
+    """A single account with own concern and two hard items of different kinds from two sessions on two days.
 
-    Its concern is own concern, or what it said of the things in its hard items: that must tell as strongly as own concern
-    must. Things that it shares with a group whose work an innocent role explains are no items.
+    Things that it shares with a group whose work an innocent role explains make no item.
     """
-    hard = [item for item in items if item.kind != "variant" and not _explained(item, rare, cleared, facts)]
+    if not facts.own(account):
+        return None
+    hard = [item for item in items if item.kind != "variant" and not _explained(item, cleared, facts)]
     chosen = next(
         (
             (one, other)
@@ -588,33 +589,19 @@ def _single(account: int, items: Sequence[Item], rare: _Rare, cleared: Find | No
     )
     if chosen is None:
         return None
-    said = _said_of(account, {thing for item in hard for thing in rare.of_turn(item.turn)}, facts)
-    if not facts.own(account) and said < TOLD:
-        return None
     kinds = {item.kind: item for item in reversed(hard)} | {item.kind: item for item in chosen}
     ties = groups.GroupBits({}, {}, {account: {}}, "")
     shown = tuple(sorted(kinds.values(), key=lambda item: (item.turn.time or _LONG_AGO, item.turn.id)))
-    adds = {account: min(CAP, max(facts.bits(account), said))}
+    adds = {account: min(CAP, facts.bits(account))}
     return Find((account,), (account,), (), ties, adds, own=(account,), items=shown, key1=True, key2=True)
 
 
-def _said_of(account: int, things: set[int], facts: Facts) -> float:
-    """Bits that it told in turns which name any of these things; each text or skeleton once."""
-    told: dict[int, float] = {}
-    for turn in facts.turns[account]:
-        if facts.told(turn) and turn.text is not None and things & facts.entities.get(turn.text, {}).keys():
-            said = facts.telling[turn.text]
-            told[said.key] = max(told.get(said.key, 0.0), said.bits)
-    return sum(told.values())
-
-
-def _explained(item: Item, rare: _Rare, cleared: Find | None, facts: Facts) -> bool:
+def _explained(item: Item, cleared: Find | None, facts: Facts) -> bool:
     """Whether all that makes it an item is shared with a group whose work an innocent role explains."""
-    if cleared is None:
+    if cleared is None or not item.things:
         return False
     others = set(cleared.members) - {item.turn.account}
-    things = rare.of_turn(item.turn)
-    return bool(things) and all(facts.holders.get(thing, frozenset()) & others for thing in things)
+    return all(facts.holders.get(thing, frozenset()) & others for thing in item.things)
 
 
 def _watched(find: Find, set_: Sequence[watches.Watch]) -> Find:

@@ -108,7 +108,7 @@ def watches(
                 continue  # one that listens for just this is still running
             live[same] = turn.time + LASTS
             later = list(_later(turn, listens, (account, *linked(account)), held))
-            heard = turn.refused and turn.voice > 0 and told(turn)
+            heard = not weak and turn.voice > 0 and told(turn)
             fired = tuple(one for one in later if one.runs_it or (heard and one.account == account and one.voice > OBSERVER))
             variant = frozenset(
                 one.id for one in fired if all(listens[thing] in VARIANTS for thing in listens.keys() & named[one.id].keys())

@@ -22,12 +22,12 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 _BUDGET = 1024
-_WIDTH = 256
-_EMBEDDING = 512
-_ORDERS = ((2, 0), (3, 1), (5, 2))
+WIDTH = 256
+EMBEDDING = 512
+ORDERS = ((2, 0), (3, 1), (5, 2))
 _LEFT, _RIGHT = 2, 2
 _WHOLE = ("proj_W", "proj_b", "ln_g_all", "ln_b_all", "ln_g", "ln_b", "cnn_W", "cnn_b", "d0", "d1", "d2", "d3", "p1", "p3")
-_BY_WIDTH = ("w1", "b1", "w2", "b2")
+_BYWIDTH = ("w1", "b1", "w2", "b2")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Tuned:
     def of(model: Any) -> dict[str, Floats]:
         """The weights of a loaded model of the package that can be tuned."""
         found = {name: getattr(model, name) for name in _WHOLE}
-        return found | {f"{name}_{n}": getattr(model, name)[i] for name in _BY_WIDTH for i, (n, _) in enumerate(_ORDERS)}
+        return found | {f"{name}_{n}": getattr(model, name)[i] for name in _BYWIDTH for i, (n, _) in enumerate(ORDERS)}
 
     @staticmethod
     def marks(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
@@ -59,8 +59,8 @@ class Tuned:
         tuned = copy.copy(model)
         for name in _WHOLE:
             setattr(tuned, name, self.weights[name].astype(np.float32))
-        for name in _BY_WIDTH:
-            setattr(tuned, name, [self.weights[f"{name}_{n}"].astype(np.float32) for n, _ in _ORDERS])
+        for name in _BYWIDTH:
+            setattr(tuned, name, [self.weights[f"{name}_{n}"].astype(np.float32) for n, _ in ORDERS])
         return tuned
 
     def save(self, path: Path) -> None:
@@ -87,11 +87,11 @@ class Forward:
     def __init__(self, model: Any, tokenise: Any) -> None:
         self._model = model
         self._tokenise = tokenise
-        self._first = [np.ascontiguousarray(w.reshape(n, _WIDTH, _WIDTH)) for w, (n, _) in zip(model.w1, _ORDERS, strict=True)]
+        self._first = [np.ascontiguousarray(w.reshape(n, WIDTH, WIDTH)) for w, (n, _) in zip(model.w1, ORDERS, strict=True)]
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Vectors of length 1, (n, 512); texts go through in batches of up to `_BUDGET` pieces."""
-        out = np.empty((len(texts), _EMBEDDING), np.float32)
+        out = np.empty((len(texts), EMBEDDING), np.float32)
         group: list[list[int]] = []
         count = first = 0
         for i, text in enumerate(texts):
@@ -111,14 +111,12 @@ class Forward:
         pieces, which = np.unique(np.concatenate([np.array(ids, np.int64) for ids in group]), return_inverse=True)
         place = _windows(starts, lengths)
         embedded, projected = self._per_piece(pieces)
-        features = np.empty((len(which), _EMBEDDING + _WIDTH * len(_ORDERS)), np.float32)
-        np.take(embedded, which, axis=0, out=features[:, :_EMBEDDING])
+        features = np.empty((len(which), EMBEDDING + WIDTH * len(ORDERS)), np.float32)
+        np.take(embedded, which, axis=0, out=features[:, :EMBEDDING])
         of_piece = np.append(which, len(pieces))[place]
-        for i in range(len(_ORDERS)):
-            column = _EMBEDDING + i * _WIDTH
-            self._convolve(
-                i, projected[:, i * _WIDTH : (i + 1) * _WIDTH], of_piece, place, features[:, column : column + _WIDTH]
-            )
+        for i in range(len(ORDERS)):
+            column = EMBEDDING + i * WIDTH
+            self._convolve(i, projected[:, i * WIDTH : (i + 1) * WIDTH], of_piece, place, features[:, column : column + WIDTH])
         return self._finish(features, starts, lengths)
 
     def _per_piece(self, pieces: Ints) -> tuple[Floats, Floats]:
@@ -134,13 +132,13 @@ class Forward:
 
     def _convolve(self, i: int, projected: Floats, of_piece: Ints, place: Ints, out: Floats) -> None:
         """Both convolutions of one width, each with its shortcut, into `out`."""
-        model, (n, left) = self._model, _ORDERS[i]
+        model, (n, left) = self._model, ORDERS[i]
         rows = len(out)
-        hidden = np.empty((rows + 1, _WIDTH), np.float32)
+        hidden = np.empty((rows + 1, WIDTH), np.float32)
         inner = hidden[:rows]
         inner[:] = model.b1[i]
-        gathered = np.empty((rows, _WIDTH), np.float32)
-        product = np.zeros((len(projected) + 1, _WIDTH), np.float32)
+        gathered = np.empty((rows, WIDTH), np.float32)
+        product = np.zeros((len(projected) + 1, WIDTH), np.float32)
         for k in range(n):
             np.matmul(projected, self._first[i][k], out=product[:-1])
             np.take(product, of_piece[:, _LEFT - left + k], axis=0, out=gathered)
@@ -150,7 +148,7 @@ class Forward:
         inner += gathered
         hidden[rows] = 0
         columns = place[:, _LEFT - left : _LEFT - left + n]
-        second = hidden[columns].reshape(rows, n * _WIDTH) @ model.w2[i]
+        second = hidden[columns].reshape(rows, n * WIDTH) @ model.w2[i]
         second += model.b2[i]
         np.maximum(second, 0, out=second)
         np.add(second, inner, out=out)

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backlight.signals import train
-from backlight.signals._forward import Tuned
+from backlight.signals._forward import EMBEDDING, ORDERS, WIDTH, Tuned
 from backlight.signals.embed import WINDOW, UseEmbedder, package_model
 
 Floats = npt.NDArray[np.float32]
@@ -44,12 +44,10 @@ HELD_OUT = 1
 """The fold that is not learnt from."""
 
 _SCALE = 8.0
-_ORDERS = ((2, 0), (3, 1), (5, 2))
-_WIDTH = 256
 _STEP = 16
 
 
-def tune(data: train.Corpus, *, say: Any = print) -> Tuned:
+def tune(data: train.Corpus, *, say: Callable[[str], None] = print) -> Tuned:
     """Learn from the examples of all folds but one.
 
     Args:
@@ -148,7 +146,7 @@ def _adam(rate: float, steps: int) -> Any:
 def _start(model: Any, columns: int, rng: np.random.Generator) -> dict[str, Floats]:
     """The package's weights, and heads near 0."""
     weights = {name: np.asarray(value, np.float32) for name, value in Tuned.of(model).items()}
-    weights["head_w"] = rng.normal(0.0, 0.02, (512, columns)).astype(np.float32)
+    weights["head_w"] = rng.normal(0.0, 0.02, (EMBEDDING, columns)).astype(np.float32)
     weights["head_b"] = np.zeros(columns, np.float32)
     return weights
 
@@ -230,8 +228,8 @@ def encode(weights: Mapping[str, Any], embedded: Any, mask: Any, eps: float, key
     here = mask[..., None]
     projected = (standard(embedded @ weights["proj_W"] + weights["proj_b"]) * weights["ln_g_all"] + weights["ln_b_all"]) * here
     features = [embedded]
-    for i, (n, left) in enumerate(_ORDERS):
-        own = projected[..., i * _WIDTH : (i + 1) * _WIDTH]
+    for i, (n, left) in enumerate(ORDERS):
+        own = projected[..., i * WIDTH : (i + 1) * WIDTH]
         inner = (jax.nn.relu(_window(own, n, left) @ weights[f"w1_{n}"] + weights[f"b1_{n}"]) + own) * here
         features.append(jax.nn.relu(_window(inner, n, left) @ weights[f"w2_{n}"] + weights[f"b2_{n}"]) + inner)
     spread = standard(jnp.concatenate(features, -1)) * weights["ln_g"] + weights["ln_b"]
