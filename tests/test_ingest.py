@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,38 @@ def test_excluded_accounts_and_tenants_are_counted_and_not_stored(tmp_path: Path
         assert counts(report) == {"read": 3, "stored": 1, "excluded": 2}
         assert len(rows(ws, "interactions")) == len(rows(ws, "accounts")) == 1
         assert len(rows(ws, "vault")) == 2
+
+
+def test_what_an_erased_account_did_before_is_not_stored_again(ws: Workspace, tmp_path: Path) -> None:
+    """A log exported anew, whose records differ by a field, brings back neither its text nor its raw id."""
+    ingest(ws, [write(tmp_path / "a.jsonl", payload("r1", ASK), payload("r2", ASK, user="user-2"))], format="litellm")
+    ws.erase("key-1/user-1", reason="asked")
+    anew = write(tmp_path / "b.jsonl", payload("r1", ASK, model="renamed"), payload("r2", ASK, user="user-2", model="renamed"))
+    assert counts(ingest(ws, [anew], format="litellm")) == {"read": 2, "stored": 1, "excluded": 1}
+    (account,) = ws._key_store.erased()
+    assert [row["account"] for row in rows(ws, "vault") if row["account"] == account] == []
+
+
+def test_an_erased_account_that_comes_back_is_stored_with_its_raw_id(ws: Workspace, tmp_path: Path) -> None:
+    """What it does after the erasure is a new beginning, and its host can still tell who it is."""
+    ingest(ws, [write(tmp_path / "a.jsonl", payload("r1", ASK))], format="litellm")
+    ws.erase("key-1/user-1", reason="asked")
+    later = (datetime.now(UTC) + timedelta(hours=1)).timestamp()
+    back = write(tmp_path / "b.jsonl", payload("r2", "hello again", startTime=later, endTime=later + 1))
+    assert counts(ingest(ws, [back], format="litellm")) == {"read": 1, "stored": 1}
+    (account,) = ws._key_store.erased()
+    assert [row["raw_account"] for row in ws.reveal([show_id("account", account)], case="C", reason="asked", who="me")] == [
+        "user-1"
+    ]
+    assert [row["account"] for row in rows(ws, "accounts")] == [account]
+
+
+def test_a_record_without_a_time_of_an_erased_account_is_excluded(ws: Workspace, tmp_path: Path) -> None:
+    """It may be from before."""
+    ingest(ws, [write(tmp_path / "a.jsonl", payload("r1", ASK))], format="litellm")
+    ws.erase("key-1/user-1", reason="asked")
+    undated = write(tmp_path / "b.jsonl", payload("r2", "undated", startTime=None, endTime=None))
+    assert counts(ingest(ws, [undated], format="litellm")) == {"read": 1, "excluded": 1}
 
 
 def test_no_text_identity_or_reject_can_be_read_in_any_file(ws: Workspace, tmp_path: Path) -> None:

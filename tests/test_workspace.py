@@ -464,7 +464,7 @@ def test_what_lies_outside_the_lake_is_erased_by_its_owner(ws: Workspace) -> Non
     assert erased == [7]
 
 
-@pytest.mark.parametrize("broken", ["rotate", "truncate", "erased"])
+@pytest.mark.parametrize("broken", ["rotate", "truncate", "end_erasure"])
 def test_an_erasure_cut_short_is_finished_by_the_next_writer(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:

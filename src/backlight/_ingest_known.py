@@ -193,6 +193,16 @@ class Known:
         return IdMap(np.unique(_joined([b.column(0).to_numpy() for b in self._stored("accounts", "account")])))
 
     @cached_property
+    def nameless(self) -> set[int]:
+        """Accounts whose sealed identity was erased: one that comes back is sealed anew."""
+        erased = set(self._ws.left_out().erased)
+        if not erased or not self._ws.version:
+            return set()
+        vault = self._ws.table("vault")
+        sealed = vault.filter((vault.kind == "identity") & vault.account.isin(sorted(erased))).select("account")
+        return erased - set(self._ws.run("known identities", sealed).column(0).to_pylist())
+
+    @cached_property
     def authors(self) -> IdMap:
         """Authors whose raw id is sealed."""
         if not self._ws.version:

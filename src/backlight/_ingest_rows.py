@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from backlight._settings import LeftOut, before
 from backlight._vault import Vault
 from backlight.hashing import MASK, Hasher, number
 from backlight.normalise import (
@@ -63,6 +64,7 @@ class Identity(msgspec.Struct, gc=False, eq=False):
         values: (kind, keyed hash) of address and user agent.
         mark: 16-byte digest of the raw fields.
         excluded: the settings exclude this account or tenant.
+        erased: when the account was erased, if it was.
         collected: which of the raw fields are present, in their order.
     """
 
@@ -76,6 +78,7 @@ class Identity(msgspec.Struct, gc=False, eq=False):
     values: list[tuple[str, int]]
     mark: bytes
     excluded: bool
+    erased: datetime | None
     collected: tuple[bool, ...]
 
 
@@ -157,8 +160,7 @@ class Builder:
         hasher: for texts and identifiers.
         pseudonyms: for identities.
         vault: seals text.
-        excluded_accounts: pseudonyms that are counted, not stored.
-        excluded_tenants: the same for tenants.
+        left_out: what is counted and not stored.
     """
 
     def __init__(
@@ -166,11 +168,10 @@ class Builder:
         hasher: Hasher,
         pseudonyms: Pseudonyms,
         vault: Vault,
-        excluded_accounts: frozenset[int] = frozenset(),
-        excluded_tenants: frozenset[int] = frozenset(),
+        left_out: LeftOut,
     ) -> None:
         self._hasher, self._pseudonyms, self._vault = hasher, pseudonyms, vault
-        self.excluded_accounts, self._excluded_tenants = excluded_accounts, excluded_tenants
+        self.left_out = left_out
         self._identities: dict[Raw, Identity] = {}
         self._key = lru_cache(_CACHED)(pseudonyms.key)
         self._tenant = lru_cache(_CACHED)(pseudonyms.tenant)
@@ -253,7 +254,8 @@ class Builder:
             tenant=tenant_id,
             values=values,
             mark=self._hasher.digest("identity", _encode(raw)),
-            excluded=account in self.excluded_accounts or tenant_id in self._excluded_tenants,
+            excluded=account in self.left_out.accounts or tenant_id in self.left_out.tenants,
+            erased=self.left_out.erased.get(account) if account is not None else None,
             collected=tuple(bool(value) for value in raw),
         )
 
@@ -261,7 +263,7 @@ class Builder:
 
     def _exchange(self, item: Exchange, rows: _Rows, built: Built) -> None:
         who = self._identity(item)
-        if who.excluded:
+        if who.excluded or before(item.time, who.erased):
             built.excluded += 1
             return
         chained, history = self._hasher.digest, rows.chains
@@ -296,16 +298,16 @@ class Builder:
     def _conversation(self, item: Conversation, rows: _Rows, built: Built) -> None:
         who = self._identity(item)
         system, turns = self._turns(item, who)
-        if who.excluded:
-            built.excluded += len(turns)
-            return
         for turn in turns:
-            self._row(item, who, turn, system, rows)
+            if who.excluded or before(turn.time, who.erased):
+                built.excluded += 1
+            else:
+                self._row(item, who, turn, system, rows)
 
     def _history(self, item: Exchange, rows: _Rows, wanted: frozenset[int], seen: set[int]) -> None:
         """Rows of wanted exchanges that stand in this request's history, at the request's time: not later than."""
         who = self._identity(item)
-        if who.excluded:
+        if who.excluded or before(item.time, who.erased):
             return
         system, turns = self._turns(item, who)
         for turn in turns:
@@ -464,18 +466,24 @@ class Builder:
 
     def _fact(self, item: PlatformAccount, built: Built) -> None:
         author = self._pseudonyms.author(item.platform, item.author)
+        if self.left_out.covers(author, item.as_of):
+            built.excluded += 1
+            return
         built.authors[author] = (item.platform.lower(), item.author)
         built.facts.append((author, item.platform.lower(), item.created, item.followers, item.as_of))
 
     def _posts(self, posts: list[Post], built: Built) -> None:
         if not posts:
             return
-        rows = [self._post(post, built) for post in posts]
+        rows = [row for post in posts if (row := self._post(post, built)) is not None]
         built.posts = pa.Table.from_pylist(rows, schema=POSTS.arrow)
 
-    def _post(self, post: Post, built: Built) -> dict[str, object]:
+    def _post(self, post: Post, built: Built) -> dict[str, object] | None:
         platform = post.platform.lower()
         author = self._pseudonyms.author(platform, post.author) if post.author else None
+        if self.left_out.covers(author, post.time):
+            built.excluded += 1
+            return None
         if author is not None:
             built.authors[author] = (platform, post.author or "")
         links = post.urls or find_urls(post.text)

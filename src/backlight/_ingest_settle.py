@@ -256,8 +256,11 @@ class Settler:
 
     def _accounts(self, sightings: Sequence[Sighting], source: str, batch: Batch) -> None:
         ids = np.fromiter((s.account for s in sightings), np.int64, len(sightings))
-        new = np.flatnonzero(~self._known.accounts.has(ids)).tolist() if sightings else []
-        if not new:
+        known = self._known.accounts.has(ids) if sightings else np.empty(0, bool)
+        new = np.flatnonzero(~known).tolist()
+        back = [sightings[n] for n in np.flatnonzero(known).tolist() if sightings[n].account in self._known.nameless]
+        self._known.nameless.difference_update(s.account for s in back)
+        if not new and not back:
             return
         fresh = [sightings[n] for n in new]
         self._known.accounts.add(ids[new])
@@ -268,9 +271,10 @@ class Settler:
             }
             for s in fresh
         ]  # fmt: skip
-        batch.put("accounts", ACCOUNTS.rows(rows))
-        payloads = [msgspec.msgpack.encode({"raw": s.raw, "level": s.level, "key": s.raw_key}) for s in fresh]
-        batch.vault += self._sealed("identity", [s.account for s in fresh], payloads)
+        if rows:
+            batch.put("accounts", ACCOUNTS.rows(rows))
+        payloads = [msgspec.msgpack.encode({"raw": s.raw, "level": s.level, "key": s.raw_key}) for s in (*fresh, *back)]
+        batch.vault += self._sealed("identity", [s.account for s in (*fresh, *back)], payloads)
 
     def _sealed(self, kind: str, ids: list[int], payloads: list[bytes]) -> list[tuple[int, str, int, int, bytes]]:
         """Identities: sealed under the key of the account or author they name, month 0."""
@@ -297,7 +301,7 @@ class Settler:
         for n, (reject, claim) in enumerate(claims):
             try:
                 account = self._account_of(claim)
-                if account in self._builder.excluded_accounts:
+                if self._builder.left_out.covers(account, claim.last_seen or claim.first_seen):
                     batch.counts.add(Counts(read=1, excluded=1))
                     continue
                 for account_, kind, value, first, last in self._claimed(account, claim):

@@ -17,6 +17,7 @@ import numpy as np
 
 from backlight._ingest_rows import Builder, Built
 from backlight._keys import KeyFolder, KeyStore, key_folder, outside_secret
+from backlight._settings import LeftOut
 from backlight._vault import Vault
 from backlight.errors import RecordError
 from backlight.hashing import Hasher
@@ -153,8 +154,7 @@ class Opening(msgspec.Struct, frozen=True):
     """What a worker process needs to make its own `Builder`: no key travels, it reads them from the key folder."""
 
     workspace: str
-    excluded_accounts: frozenset[int]
-    excluded_tenants: frozenset[int]
+    left_out: LeftOut
 
     @contextmanager
     def builder(self) -> Iterator[Builder]:
@@ -162,10 +162,4 @@ class Opening(msgspec.Struct, frozen=True):
         folder = KeyFolder(key_folder(self.workspace), outside_secret(self.workspace))
         keys = folder.load(self.workspace)
         with KeyStore(folder) as store:
-            yield Builder(
-                Hasher(keys.hash),
-                Pseudonyms(keys.pseudonym),
-                Vault(store, level=1),
-                self.excluded_accounts,
-                self.excluded_tenants,
-            )
+            yield Builder(Hasher(keys.hash), Pseudonyms(keys.pseudonym), Vault(store, level=1), self.left_out)

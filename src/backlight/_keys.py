@@ -28,6 +28,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Self, TypeVar
@@ -223,6 +224,9 @@ def _refuse_open_modes(*paths: Path) -> None:
             raise KeyMissing(f"{path} can be read by others", f"mode {mode}", f"run: chmod {mode} {path}")
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class KeyStore:
     """Data keys, wrapped, in SQLite; several processes may use it at once.
 
@@ -249,6 +253,7 @@ class KeyStore:
                 self._sql.execute(f"PRAGMA {pragma}")
             if create:
                 self._make()
+            self._sql.execute("CREATE TABLE IF NOT EXISTS erased (account INTEGER PRIMARY KEY, at INTEGER NOT NULL)")
             self._generation, self._wrapping = self._consistent(self._load_wrapping)
         except sqlite3.Error as error:
             self._sql.close()
@@ -304,11 +309,18 @@ class KeyStore:
                 found |= fresh
             return found
 
-    def delete_account(self, account: int) -> int:
-        """Delete all data keys of an account, its identity's too, and note the erasure as begun; returns how many."""
+    def delete_account(self, account: int, *, at: datetime | None = None) -> int:
+        """Delete all data keys of an account, its identity's too, and note the erasure as begun; returns how many.
+
+        Args:
+            account: its number.
+            at: when it was asked for; now if left out.
+        """
+        since = (at or datetime.now(UTC)) - _EPOCH
         with self._transaction():
             self._cache.clear()
             self._sql.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (account,))
+            self._sql.execute("INSERT OR REPLACE INTO erased VALUES (?, ?)", (account, since // timedelta(microseconds=1)))
             return self._sql.execute("DELETE FROM data_keys WHERE account = ?", (account,)).rowcount
 
     def delete_months(self, before: int) -> int:
@@ -321,7 +333,12 @@ class KeyStore:
         """Accounts whose erasure was begun and not yet ended."""
         return [int(account) for (account,) in self._sql.execute("SELECT account FROM erasing ORDER BY account")]
 
-    def erased(self, account: int) -> None:
+    def erased(self) -> dict[int, datetime]:
+        """When each account was erased."""
+        rows = self._sql.execute("SELECT account, at FROM erased")
+        return {account: _EPOCH + timedelta(microseconds=micros) for account, micros in rows}
+
+    def end_erasure(self, account: int) -> None:
         """Note that an erasure has ended."""
         with self._transaction():
             self._sql.execute("DELETE FROM erasing WHERE account = ?", (account,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,6 +66,30 @@ class Settings(Mapping[str, Any]):
     def excluded(self, kind: str) -> frozenset[int]:
         """The numbers of the excluded pseudonyms of a kind: account or tenant."""
         return frozenset(number for shown, number in map(parse_id, self.exclude) if shown == kind)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What ingest counts and does not store.
+
+    Attributes:
+        accounts: numbers of accounts that the settings exclude.
+        tenants: the same of tenants.
+        erased: when an account was erased: what it did before, or at no stated time, is not taken in again.
+    """
+
+    accounts: frozenset[int] = frozenset()
+    tenants: frozenset[int] = frozenset()
+    erased: Mapping[int, datetime] = field(default_factory=dict)
+
+    def covers(self, account: int | None, time: datetime | None) -> bool:
+        """Whether what this account did at this time is left out."""
+        return account in self.accounts or (account is not None and before(time, self.erased.get(account)))
+
+
+def before(time: datetime | None, erased: datetime | None) -> bool:
+    """Whether something falls under an erasure: a time that is not known may be any."""
+    return erased is not None and (time is None or time <= erased)
 
 
 _NAMES = tuple(f.name for f in fields(Settings))

@@ -203,7 +203,7 @@ def drain(ws: Workspace, folder: str | Path) -> IngestReport:
     folder, reports = Path(folder), list[FileReport]()
     coverage = Coverage(gives={"text", "end_user", "user", "key", "address", "user_agent", "conversation"})
     with ws.writing():
-        builder = Builder(ws.hasher, ws.pseudonyms, ws.vault, ws.settings.excluded("account"), ws.settings.excluded("tenant"))
+        builder = Builder(ws.hasher, ws.pseudonyms, ws.vault, ws.left_out())
         settler = Settler(ws, builder)
         settler.load("interactions")
         spool.hand_over_left(folder)
@@ -351,10 +351,8 @@ class _Run:
         stack: ExitStack,
     ) -> None:
         self._ws, self._sources, self._vouched = ws, sources, vouched
-        self._opening = Opening(ws.id, ws.settings.excluded("account"), ws.settings.excluded("tenant"))
-        self._builder = Builder(
-            ws.hasher, ws.pseudonyms, ws.vault, self._opening.excluded_accounts, self._opening.excluded_tenants
-        )
+        self._opening = Opening(ws.id, ws.left_out())
+        self._builder = Builder(ws.hasher, ws.pseudonyms, ws.vault, self._opening.left_out)
         self._settler = Settler(ws, self._builder)
         self._coverage = Coverage()
         large = any(source.size >= SPAWN_FROM for source in sources)

@@ -338,7 +338,7 @@ VAULT = _table(
     kind string exchange, identity, author or reject
     account int64 whose data key seals it; 0 for rejects
     month int32 year * 12 + month - 1 of the record; 0 for identities
-    blob binary zstd, then AES-256-GCM; row, account and month are associated data
+    blob binary zstd with the dictionary that ships, then AES-256-GCM; row, account and month are associated data
     """,
     ("row", "account", "month"),
 )

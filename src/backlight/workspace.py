@@ -36,7 +36,7 @@ from backlight._audit import Audit, Verdict
 from backlight._files import private_folder, write_private
 from backlight._keys import KeyFolder, Keys, KeyStore, backup, key_folder, outside_secret
 from backlight._lake import Commit, Lake
-from backlight._settings import Settings, load_settings
+from backlight._settings import LeftOut, Settings, load_settings
 from backlight._vault import Vault
 from backlight.engine import DuckDBEngine
 from backlight.errors import KeyMissing, Locked, RequestError, StoreError
@@ -457,8 +457,9 @@ class Workspace:
 
         Its data keys are deleted, the key store's log is emptied, and the wrapping key is rotated and destroyed; then
         its sealed items, identifiers and actions are deleted from the lake. Copies of the key folder made before must be
-        replaced: together with an older copy of the workspace they would still open it. Its pseudonym and the keyed
-        hashes of its texts stay in other tables. Cut short by a crash, it is finished by the next writer.
+        replaced: together with an older copy of the workspace they would still open it. Records of before this moment,
+        and those without a time, are excluded when a log is read again. Its pseudonym and the keyed hashes of its texts
+        stay in other tables. Cut short by a crash, it is finished by the next writer.
 
         Args:
             account: a pseudonym (acc-...), or the raw id as in the log (`key/id` where it stands under several keys).
@@ -478,6 +479,12 @@ class Workspace:
             keys = self._key_store.delete_account(number)
             rows = self._finish_erasure(number)
             return Erasure(show_id(kind, number), keys, rows, _ERASED_NOTE)
+
+    def left_out(self) -> LeftOut:
+        """What ingest counts and does not store: accounts and tenants that the settings exclude, and what erased accounts did
+        before their erasure.
+        """
+        return LeftOut(self.settings.excluded("account"), self.settings.excluded("tenant"), self._key_store.erased())
 
     def retain(self, *, who: str = "", now: datetime | None = None) -> int:
         """Make text and rejected bytes older than `retain_text_days` unreadable, as `erase` does; returns items deleted.
@@ -621,7 +628,7 @@ class Workspace:
         self._lake.sweep(gone)
         for eraser in self.erasers:
             eraser(account)
-        self._key_store.erased(account)
+        self._key_store.end_erasure(account)
         self.audit.record("erased", who="backlight", objects=[account])
         return rows
 

@@ -25,6 +25,7 @@ from backlight import tables
 from backlight.errors import RequestError
 from backlight.signals import behaviours as _behaviours
 from backlight.signals.embed import LANGUAGES, Embedder, UseEmbedder, windows
+from backlight.signals.masking import mask_entities
 
 Bits = npt.NDArray[np.float32]
 
@@ -253,8 +254,11 @@ class EmbeddingScorer:
         return out
 
     def read(self, texts: Sequence[str]) -> Bits:
-        """Bits for each behaviour, any operator, each role and the operator's voice, (n, behaviours + 1 + roles + 1)."""
-        return self.heads.bits(self._embedder.encode(texts))
+        """Bits for each behaviour, any operator, each role and the operator's voice, (n, behaviours + 1 + roles + 1).
+
+        Whom a text names is masked before (`mask_entities`).
+        """
+        return self.heads.bits(self._embedder.encode([mask_entities(text) for text in texts]))
 
     def voices(self, texts: Sequence[str]) -> Bits:
         """Bits for the operator's voice, (n,)."""

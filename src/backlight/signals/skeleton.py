@@ -7,12 +7,11 @@ sign, and nothing is guessed there.
 
 from __future__ import annotations
 
-import numpy as np
-
 from backlight.normalise import canonical_text
-from backlight.signals._chars import MOST, UNSPACED, UNSPACED_CLASS, clean, pattern
+from backlight.signals._chars import MOST, UNSPACED, clean, pattern
 from backlight.signals._names import Tokens, tokens
 from backlight.signals._words import DATES, EMPTY
+from backlight.signals.masking import EAST_NAME, LATIN_IN_EAST, MARKED, SINGLE_QUOTED, mostly_unspaced
 
 MASK = "\N{CYRILLIC LETTER MULTIOCULAR O}"
 """Stands for anything masked: a letter that stands in one manuscript of the fifteenth century and in no prompt."""
@@ -25,30 +24,9 @@ _HOLE, _HOLE_WORD = "\x01", "zqhqz"
 
 _LEAST_LETTERS = 3
 
-_SPECIAL = pattern(
-    r"```(?:[^`]|`[^`]|``[^`])*(?:```|$)"
-    r"|(?i:https?://|www\.)[^\s<>\"“”«»「」]+"
-    r"|[\p{L}\p{N}._%+\-]+@[\p{L}\p{N}\-]+(?:\.[\p{L}\p{N}\-]+)+|@[\p{L}\p{N}_.]+|[#＃][\p{L}\p{M}\p{N}_]+"
-    r"|\b(?:[\p{L}\p{N}\-]+\.)+(?:com|net|org|info|example|test|io|news|site|online)\b(?:/[^\s]*)?"
-    r"|\"[^\"\n]+\"|“[^”\n]+”|„[^“”\n]+[“”]|«[^»\n]+»|‹[^›\n]+›|「[^」\n]+」|『[^』\n]+』|《[^》\n]+》|〈[^〉\n]+〉"
-    r"|【[^】\n]+】|\{[^{}\n]+\}|\[[^\[\]\n]+\]|<[^<>\n]+>"
-)
-_SINGLE_QUOTED = pattern(rf"(^|[\s(:，：{UNSPACED_CLASS}])['‘][^'’\n]+['’]([\s).,!?;:，。；：！？{UNSPACED_CLASS}]|$)")
-
-_SURNAMES = (
-    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何林罗羅郑鄭梁谢謝宋唐许許韩韓邓鄧冯馮曹彭曾肖田董潘袁蔡蒋蔣余于杜叶葉程魏苏蘇吕呂丁任卢盧姚沈"
-    "钟鍾姜崔谭譚陆陸范汪廖石金贾賈韦韋夏付方邹鄒熊白孟秦邱侯江尹薛闫雷段龙龍史陶贺賀毛郝顾顧龚龔邵万萬覃武钱錢戴严嚴莫孔向汤湯"
-)
-_EAST_NAME = pattern(
-    rf"(?:欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|[{_SURNAMES}])\p{{Han}}{{0,2}}"
-    r"(?:先生|女士|小姐|太太|总理|總理|总统|總統|主席|市长|市長|部长|部長|教授|老师|老師|医生|醫生|经理|經理|议员|議員|书记|記者|记者)"
-    r"|(?:\p{Katakana}[\p{Katakana}ー・]{1,15}|\p{Han}{1,5})(?:さん|さま|様|氏|君|くん|ちゃん|先生|社長|首相|議員|大統領|知事|教授)"
-    r"|\p{Hangul}{2,4} ?(?:씨|님|선생님|교수님|의원|대통령|총리|시장|사장님?|대표)"
-)
 _EAST_NUMBER = pattern(
     r"[一二三四五六七八九十百千万两兩〇]+(条|條|篇|个|個|份|段|句|字|次|天|名|位|月|日|年|点|點|件|つ|人|回|本|枚|通|種|种|分|小时|時間|週|周)"
 )
-_LATIN_IN_EAST = pattern(r"[A-Z][\p{Latin}\p{N}'’&.\-]*(?: [A-Z][\p{Latin}\p{N}'’&.\-]*)*")
 _DIGITS = pattern(r"[\p{Nd}]+(?:[.,:/\-年月][\p{Nd}]+)*%?")
 
 
@@ -61,11 +39,11 @@ def skeleton(instruction: str) -> str | None:
     text = _mask_marks(text.replace(_HOLE, " ") if _HOLE in text else text)
     dense = not text.isascii() and UNSPACED.search(text) is not None
     if dense:
-        text = _EAST_NUMBER.sub(rf"{_HOLE}\1", _EAST_NAME.sub(_HOLE, text))
-        text = _LATIN_IN_EAST.sub(_HOLE, text) if text.lower() != text and _mostly_unspaced(text) else text
+        text = _EAST_NUMBER.sub(rf"{_HOLE}\1", EAST_NAME.sub(_HOLE, text))
+        text = LATIN_IN_EAST.sub(_HOLE, text) if text.lower() != text and mostly_unspaced(text) else text
         text = _DIGITS.sub(_HOLE, text)
     elif not text.isascii():
-        text = _EAST_NAME.sub(_HOLE, text)
+        text = EAST_NAME.sub(_HOLE, text)
     if _HOLE in text:
         text = text.replace(_HOLE, f" {_HOLE_WORD} ")
     folded = canonical_text(_mask_words(tokens(text)))
@@ -75,10 +53,10 @@ def skeleton(instruction: str) -> str | None:
 
 
 def _mask_marks(text: str) -> str:
-    if _SPECIAL.search(text):
-        text = _SPECIAL.sub(f" {_HOLE} ", text)
+    if MARKED.search(text):
+        text = MARKED.sub(f" {_HOLE} ", text)
     if "'" in text or "‘" in text:
-        text = _SINGLE_QUOTED.sub(rf"\1{_HOLE}\2", text)
+        text = SINGLE_QUOTED.sub(rf"\1{_HOLE}\2", text)
     return text
 
 
@@ -98,12 +76,6 @@ def _mask_words(cut: Tokens) -> str:
         for n in range(first, run.end):
             out[n] = _HOLE_WORD
     return " ".join(out)
-
-
-def _mostly_unspaced(text: str) -> bool:
-    codes = np.frombuffer(text[:400].encode("utf-32-le"), np.uint32)
-    inside = ((codes >= 0x2E80) & (codes <= 0x9FFF)) | ((codes >= 0x0E00) & (codes <= 0x0EFF))
-    return int(inside.sum()) > 0.2 * len(codes)
 
 
 def _content_words(parts: list[str]) -> int:

@@ -37,12 +37,13 @@ from backlight.signals import behaviours as _behaviours
 from backlight.signals._forward import Tuned
 from backlight.signals.document import split_document
 from backlight.signals.embed import Embedder, UseEmbedder, one_thread, tuned
+from backlight.signals.masking import mask_entities
 from backlight.signals.scorer import BASE, Heads, heard
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-RECIPE = "5"
+RECIPE = "6"
 """Changes when the method changes, so that nothing fitted by another method is taken for this one."""
 
 POOLED, OWN = 2e-3, 1e-3
@@ -180,8 +181,9 @@ class Space:
 
 
 def embed(data: Corpus, embedder: Embedder) -> Space:
-    """Vectors of everything a fit needs."""
-    both = embedder.encode([*data.texts, *(text for _, _, text in data.changes)]).astype(np.float64)
+    """Vectors of everything a fit needs, of masked texts, as a scorer reads them."""
+    texts = [*data.texts, *(text for _, _, text in data.changes)]
+    both = embedder.encode([mask_entities(text) for text in texts]).astype(np.float64)
     return Space(both[: len(data.texts)], both[len(data.texts) :], isinstance(embedder, UseEmbedder) and not embedder.plain)
 
 

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from backlight.signals import train
 from backlight.signals._forward import EMBEDDING, ORDERS, WIDTH, Tuned
 from backlight.signals.embed import WINDOW, UseEmbedder, package_model
+from backlight.signals.masking import mask_entities
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -61,9 +62,10 @@ def tune(data: train.Corpus, *, say: Callable[[str], None] = print) -> Tuned:
     import optax
 
     model, tokenise = package_model()
-    plain = UseEmbedder(plain=True).encode(list(data.texts))
+    masked = [mask_entities(text) for text in data.texts]
+    plain = UseEmbedder(plain=True).encode(masked)
     held = train.folds(plain.astype(np.float64)) == HELD_OUT
-    pieces = [np.array(tokenise(text[:WINDOW]), np.int64) for text in data.texts]
+    pieces = [np.array(tokenise(text[:WINDOW]), np.int64) for text in masked]
     targets, swaps = _Targets(data, ~held, plain), _Swaps(data, tokenise)
     rng = np.random.default_rng(0)
     weights = _start(model, targets.columns, rng)
@@ -122,7 +124,7 @@ class _Swaps:
     def __init__(self, data: train.Corpus, tokenise: Callable[[str], list[int]]) -> None:
         of: dict[tuple[str, str], list[Ints]] = {}
         for change, group, text in data.changes:
-            of.setdefault((change, group), []).append(np.array(tokenise(text)[:CHANGED_PIECES], np.int64))
+            of.setdefault((change, group), []).append(np.array(tokenise(mask_entities(text))[:CHANGED_PIECES], np.int64))
         self._groups = list(of.values())
 
     def draw(self, model: Any, rng: np.random.Generator) -> dict[str, Floats]:
