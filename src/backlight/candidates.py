@@ -112,10 +112,17 @@ class Facts:
         """Its concern in bits, not below 0: harmless turns do not count against anyone."""
         return max(0.0, self.concern.get(account, _NONE).bits)
 
-    def told(self, turn: Turn) -> bool:
-        """Whether what it says tells of an operator, more than of any innocent role."""
-        said = self.telling.get(turn.text) if turn.text is not None else None
-        return said is not None and said.bits > 0
+    def named(self, turn: Turn) -> Mapping[int, str]:
+        """Entities and documents of a turn, thing -> kind."""
+        return self.entities.get(turn.text, {}) if turn.text is not None else {}
+
+    def told(self, cause: Turn, later: Iterable[Turn]) -> bool:
+        """Whether a turn tells of an operator, and no one innocent role explains all that is said of the matter."""
+        texts = dict.fromkeys(turn.text for turn in (cause, *later))
+        said = [self.telling[text] for text in texts if text is not None and text in self.telling]
+        first = self.telling.get(cause.text) if cause.text is not None else None
+        acts, works = _for_and_against([[one] for one in said]) if said else (0.0, 0.0)
+        return first is not None and first.bits > 0 and acts > works
 
     @cached_property
     def counting(self) -> Mapping[int, list[dict[str, Any]]]:
@@ -294,7 +301,9 @@ def propose(facts: Facts) -> Proposal:
     """
     rings = groups.rings(facts.weighed, facts.hours, facts.weights, facts.prior, facts.seed)
     rare = _Rare(facts, rings)
-    set_ = watches.watches(facts.turns, rare.of_turn, rare.linked, facts.hasher, weak_from=CAP / 2, told=facts.told)
+    set_ = watches.watches(
+        facts.turns, rare.of_turn, facts.named, rare.linked, facts.hasher, weak_from=CAP / 2, told=facts.told
+    )
     finds = _tested([_find(ring, facts) for ring in rings], facts)
     cleared = {member: find for find in finds if find.key1 and find.work.explained for member in find.members}
     inside = {member for find in finds if find.key1 and find.key2 for member in (*find.core, *find.associated)}
@@ -503,10 +512,7 @@ class _Rare:
 
     def of_turn(self, turn: Turn) -> dict[int, str]:
         """What a turn names that is rare among accounts, and was not public already when it was named."""
-        if turn.text is None:
-            return {}
-        named = self._facts.entities.get(turn.text, {})
-        return {thing: kind for thing, kind in named.items() if self._is_rare(thing, turn)}
+        return {thing: kind for thing, kind in self._facts.named(turn).items() if self._is_rare(thing, turn)}
 
     def _is_rare(self, thing: int, turn: Turn) -> bool:
         if self.outside(thing, turn.account) >= RARE:
@@ -516,10 +522,9 @@ class _Rare:
 
     def public(self, turn: Turn) -> dict[int, str]:
         """Rare things of a turn that two or more platform accounts posted, and no crowd did."""
-        named = self._facts.entities.get(turn.text, {}) if turn.text is not None else {}
         return {
             thing: kind
-            for thing, kind in named.items()
+            for thing, kind in self._facts.named(turn).items()
             if kind in _WILD_KINDS
             and 2 <= len(self._facts.posted.get(thing, {})) <= 50
             and self.outside(thing, turn.account) < RARE
@@ -566,7 +571,7 @@ def _fired(watch: watches.Watch, account: int, facts: Facts) -> Iterator[Item]:
             variant = turn.id in watch.variant
             kind, reason = ("variant", "name_variant") if variant else ("watch", "watch")
             voice = "in the operator's voice" if turn.runs_it else "plainly; the refused request told of an operator"
-            named = watch.objects.keys() & facts.entities.get(turn.text or 0, {}).keys()
+            named = watch.objects.keys() & facts.named(turn).keys()
             yield Item(kind, turn, f"came back after a refusal with what it named, {voice}", reason, frozenset(named))
 
 

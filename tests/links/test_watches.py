@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from backlight.hashing import Hasher
@@ -20,14 +20,26 @@ def turn(n: int, days: float, *, account: int = 1, outcome: str = "complied", vo
 
 
 def meet(
-    *turns: Turn, linked: Collection[int] = (), names: dict[int, dict[int, str]] | None = None, told: Collection[int] = ()
+    *turns: Turn,
+    linked: Collection[int] = (),
+    names: dict[int, dict[int, str]] | None = None,
+    rare: dict[int, dict[int, str]] | None = None,
+    told: Collection[int] = (),
 ) -> list[Watch]:
     by: dict[int, list[Turn]] = {}
     for one in turns:
         by.setdefault(one.account, []).append(one)
     named = names or {one.id: {77: "hashtag"} for one in turns}
-    objects, partners = (lambda one: named.get(one.id, {})), (lambda account: linked)
-    return watches(by, objects, partners, HASHER, weak_from=3.0, told=lambda one: one.id in told)
+    seldom = named if rare is None else rare
+    return watches(
+        by,
+        lambda one: seldom.get(one.id, {}),
+        lambda one: named.get(one.id, {}),
+        lambda account: linked,
+        HASHER,
+        weak_from=3.0,
+        told=lambda cause, later: cause.id in told,
+    )
 
 
 def test_a_return_in_the_operators_voice_fires() -> None:
@@ -45,11 +57,31 @@ def test_a_reporter_who_asks_on_is_an_innocent_hit() -> None:
 
 
 def test_a_plain_return_fires_where_the_refused_request_told() -> None:
-    """The plan was refused in the operator's voice; "polish this" has no voice, a reporter's question has an observer's."""
-    turns = turn(1, 0, outcome="refused", voice=2.0), turn(2, 12, voice=-1.5), turn(3, 13, voice=-3.5)
-    (watch,) = meet(*turns, told=(1,))
-    assert ([one.id for one in watch.fired], [one.id for one in watch.innocent]) == ([2], [3])
-    assert meet(*turns)[0].fired == ()
+    """The plan was refused in the operator's voice; "polish this" has no voice of its own."""
+    turns = turn(1, 0, outcome="refused", voice=2.0), turn(2, 12, voice=-1.5)
+    assert [one.id for one in meet(*turns, told=(1,))[0].fired] == [2]
+    assert [one.id for one in meet(*turns)[0].innocent] == [2]
+
+
+def test_what_was_rare_when_it_was_refused_may_be_public_at_the_return() -> None:
+    """The slogan of the plan stands in posts by now: that is evidence. What was public before sets no watch."""
+    turns, slogan = (turn(1, 0, outcome="refused"), turn(2, 12, voice=2.0, bits=2.0)), {77: "slogan"}
+    (watch,) = meet(*turns, names={1: slogan, 2: slogan}, rare={1: slogan})
+    assert [one.id for one in watch.fired] == [2]
+    assert meet(*turns, names={1: slogan, 2: slogan}, rare={}) == []
+
+
+def test_whether_it_told_is_asked_with_what_the_account_said_later() -> None:
+    """Its own later turns of the matter, and no partner's."""
+    asked: list[list[int]] = []
+
+    def told(cause: Turn, later: Sequence[Turn]) -> bool:
+        asked.append([one.id for one in (cause, *later)])
+        return False
+
+    turns = {1: [turn(1, 0, outcome="refused", voice=2.0), turn(2, 12)], 2: [turn(3, 12, account=2)]}
+    watches(turns, lambda one: {77: "tag"}, lambda one: {77: "tag"}, lambda account: (2,), HASHER, weak_from=3.0, told=told)
+    assert asked == [[1, 2]]
 
 
 def test_what_one_account_told_is_no_other_accounts_voice() -> None:

@@ -83,6 +83,36 @@ def test_no_single_turn_adds_more_than_five_bits() -> None:
     assert value(found, 1, "concern_pooled") == 5.0
 
 
+@pytest.mark.parametrize(
+    ("bits", "role", "logged", "said", "expected"),
+    [
+        (1.5, 0.0, "refused", None, 3.5),
+        (1.5, 0.0, "blocked", None, 3.5),
+        (1.5, 0.0, "unknown", "refused", 3.5),
+        (1.5, 0.0, "partly", "refused", 1.5),
+        (1.5, 0.0, "complied", "complied", 1.5),
+        (1.5, 2.0, "refused", None, 1.5),
+        (0.0, 0.0, "refused", None, 0.0),
+        (4.5, 0.0, "refused", None, 5.0),
+    ],
+    ids=["model", "filter", "answer", "in part", "answered", "explained by a role", "nothing told", "capped"],
+)
+def test_a_refusal_adds_two_bits_to_a_turn_that_tells(
+    bits: float, role: float, logged: str, said: str | None, expected: float
+) -> None:
+    """The served model's refusal is a second opinion on what tells by itself, and no evidence of its own."""
+    interactions, texts, signals = workspace([(1, 10), (1, 11), (1, 12)], {10: bits} if bits else {})
+    asked = [row | {"outcome": logged, "output": 99} if row["prompt"] == 10 else row for row in interactions.to_pylist()]
+    answer = {"text": 99, "role": "output", "language": "en", "outcome": said}
+    works = {"subject_kind": "text", "subject": 10, "part": "instruction", "signal": "role:newsroom", "value": role}
+    found = concern(
+        tables.INTERACTIONS.rows(asked),
+        tables.TEXTS.rows([*texts.to_pylist(), answer]),
+        tables.SIGNALS.rows([*signals.to_pylist(), *([works | {"version": "fake/1"}] if role else [])]),
+    )
+    assert value(found, 1, "concern_pooled") == expected
+
+
 @given(st.lists(st.floats(0.1, 8.0), max_size=12), st.integers(0, 40))
 def test_harmless_turns_never_change_pooled_evidence(bits: list[float], harmless: int) -> None:
     """Any number of turns without evidence leaves the pooled bits as they are."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from backlight.signals.outcome import REFUSALS
 from backlight.signals.scorer import ROLE
 
 PAPERS = ("BL-13", "BL-14", "BL-15")
@@ -77,7 +78,7 @@ class Turn:
     @property
     def refused(self) -> bool:
         """Whether it was refused or blocked."""
-        return self.outcome in ("refused", "blocked")
+        return self.outcome in REFUSALS
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Watches: a refusal leaves behind what it named; the same or a linked account that returns with it fires the watch.
 
-A watch listens for rare entities and pasted documents for 30 days. A later turn, at least a session on, with one of them
-*and* the operator's voice fires it; without the voice it is an innocent hit, counted and printed (a reporter who was refused
-asks on, and is no operator). Where the refused request itself told of an operator, the voice has been heard: who was refused
-a plan returns with "polish this", so a later turn of that account needs only not to speak in an observer's. A watch never
-degrades the service and expires. An answered request of concern sets a weak watch, whose firing is a flag at most.
+A watch listens for what was rare when it was set, entities and pasted documents, for 30 days. That it stands in posts later is
+evidence and no reason to look away. A later turn, at least a session on, with one of them *and* the operator's voice fires
+it; without the voice it is an innocent hit, counted and printed (a reporter who was refused asks on, and is no operator).
+Where the refused request itself told of an operator, the voice has been heard: who was refused a plan returns with "polish
+this", so a plain turn of that account fires it too, unless all that it says of the matter is more like one innocent role's.
+A watch never degrades the service and expires. An answered request of concern sets a weak watch, whose firing is a flag at
+most.
 """
 
 from __future__ import annotations
@@ -21,14 +23,8 @@ from backlight.hashing import Hasher
 from backlight.links.turns import SESSION, Turn
 
 LASTS = timedelta(days=30)
-OBSERVER = -3.0
-"""Bits of voice below which a turn speaks as one who reports, studies or suffers it: eight to one."""
-
 VARIANTS = ("name_variant",)
 """Kinds of entities that match only by another spelling of a name; alone they make a flag."""
-
-Objects = Mapping[int, Mapping[int, str]]
-"""text -> object -> kind: the rare entities and documents of each prompt."""
 
 
 @dataclass(frozen=True)
@@ -65,53 +61,49 @@ class Watch:
 
 def watches(
     turns: Mapping[int, Sequence[Turn]],
-    objects: Callable[[Turn], Mapping[int, str]],
+    rare: Callable[[Turn], Mapping[int, str]],
+    named: Callable[[Turn], Mapping[int, str]],
     linked: Callable[[int], Collection[int]],
     hasher: Hasher,
     *,
     weak_from: float,
-    told: Callable[[Turn], bool] = lambda turn: False,
+    told: Callable[[Turn, Sequence[Turn]], bool] = lambda cause, later: False,
 ) -> list[Watch]:
     """Set watches and let later turns meet them.
 
     Args:
         turns: by account, in order of time.
-        objects: rare entities and documents of a turn, object -> kind.
+        rare: entities and documents of a turn that were rare when it named them, object -> kind.
+        named: all that a turn names.
         linked: accounts linked to one.
         hasher: gives ids.
         weak_from: bits of an answered turn from which it sets a weak watch.
-        told: whether a refused turn told of an operator by itself.
+        told: whether a refused turn told of an operator, in view of what the same account later said of the matter.
 
     Returns:
         Watches by account and time.
     """
     held: dict[tuple[int, int], list[Turn]] = defaultdict(list)
-    named: dict[int, Mapping[int, str]] = {}
     for account, own in turns.items():
         for turn in own:
-            if turn.time is None:
-                continue
-            if found := objects(turn):
-                named[turn.id] = found
-                for thing in found:
-                    held[account, thing].append(turn)
+            for thing in named(turn) if turn.time is not None else ():
+                held[account, thing].append(turn)
     set_ = []
     live: dict[tuple[int, bool, frozenset[int]], datetime] = {}
     for account in sorted(turns):
         for turn in turns[account]:
             weak = not turn.refused
-            if turn.time is None or turn.id not in named or (weak and turn.mass < weak_from):
+            if turn.time is None or (weak and turn.mass < weak_from) or not (listens := rare(turn)):
                 continue
-            listens = named[turn.id]
             same = (account, weak, frozenset(listens))
             if same in live and turn.time <= live[same]:
                 continue  # one that listens for just this is still running
             live[same] = turn.time + LASTS
             later = list(_later(turn, listens, (account, *linked(account)), held))
-            heard = not weak and turn.voice > 0 and told(turn)
-            fired = tuple(one for one in later if one.runs_it or (heard and one.account == account and one.voice > OBSERVER))
+            heard = not weak and turn.voice > 0 and told(turn, [one for one in later if one.account == account])
+            fired = tuple(one for one in later if one.runs_it or (heard and one.account == account))
             variant = frozenset(
-                one.id for one in fired if all(listens[thing] in VARIANTS for thing in listens.keys() & named[one.id].keys())
+                one.id for one in fired if all(listens[thing] in VARIANTS for thing in listens.keys() & named(one).keys())
             )
             innocent = tuple(one for one in later if one not in fired)
             made = f"watch-{hasher.id('watch', str(turn.id)):016x}"

@@ -3,7 +3,10 @@
 A turn's evidence is by how much its instruction's bits for *any operator* stand above the *base*: the bits that 93 of a
 hundred texts of the workspace in that language stay below, drawn towards the whole workspace, and never less than what seven
 in eight look-alikes of our own stay below. So harmless turns add nothing and take nothing away. Behaviours name and explain
-it; a turn whose best behaviour does not count says nothing. Repeats of one skeleton (or pasted document) count 1, 1/2, 1/4.
+it; a turn whose best behaviour does not count says nothing. The served model reads every request too, and its refusal is a
+second opinion: a turn that tells more of an operator than of any innocent role, and was refused or blocked, says `REFUSED`
+bits more. A refusal alone says nothing, since victims, novelists and dialects are refused as well. Repeats of one skeleton
+(or pasted document) count 1, 1/2, 1/4.
 The evidence of an account is pooled as
 
     pooled = e1 + 0.9 e2 + 0.81 e3 + ...        e sorted from the strongest, each at most `TURN_CAP` bits
@@ -33,6 +36,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backlight import tables
+from backlight.signals.outcome import REFUSALS
 from backlight.signals.scorer import BASE, NEEDS_JUDGE, OPERATOR, ROLE, passes_lookalikes, shipped_heads
 
 Ints = npt.NDArray[np.int64]
@@ -40,6 +44,11 @@ Floats = npt.NDArray[np.float64]
 
 TURN_CAP = 5.0
 """Bits that one turn can add at most."""
+
+REFUSED = 2.0
+"""Bits that a refusal adds to a turn that tells by itself: as if operators' requests were refused four times as often as those
+of innocents that read like them. A stated default, not fitted: no public log has refusals and truth.
+"""
 
 DECAY = 0.9
 """Weight of each further turn, from the strongest; the weights sum to 10."""
@@ -191,13 +200,29 @@ def telling(texts: pa.Table, signals: pa.Table, *, settings: Settings | None = N
     chosen, described = settings or Settings(), _Described(texts)
     evidence, silent = _evidence(about, described, chosen)
     bits = np.clip(_strength(about, scored, described, evidence, silent, chosen), 0.0, TURN_CAP)
-    rows = about.filter(pc.starts_with(about["signal"], ROLE))
-    names, role = np.unique(_strings(rows["signal"]).astype(str), return_inverse=True)
-    works = np.zeros((len(scored), len(names)))
-    np.maximum.at(works, (np.searchsorted(scored, _ints(rows["subject"])), role), rows["value"].to_numpy())
+    works = _works(about, scored)
     told = np.where(bits > works.max(1, initial=0.0), bits, 0.0)
     columns = scored, described.key(scored, np.zeros(len(scored), bool)), told, bits, np.minimum(works, TURN_CAP).tolist()
     return pa.table([pa.array(c, field.type) for c, field in zip(columns, TELLS, strict=True)], schema=TELLS)
+
+
+def _works(about: pa.Table, scored: Ints) -> Floats:
+    """Bits of each scored text for each innocent role, from 0 (texts, roles)."""
+    rows = about.filter(pc.starts_with(about["signal"], ROLE))
+    names, role = np.unique(_strings(rows["signal"]).astype(str), return_inverse=True)
+    works: Floats = np.zeros((len(scored), len(names)))
+    np.maximum.at(works, (np.searchsorted(scored, _ints(rows["subject"])), role), rows["value"].to_numpy())
+    return works
+
+
+def _refused(used: pa.Table, texts: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which interactions were refused or blocked, by the provider's fields or, where these say nothing, by the answer."""
+    refusals = texts.filter(pc.is_in(texts["outcome"], value_set=pa.array(REFUSALS)))["text"]
+    logged = pc.fill_null(pc.is_in(used["outcome"], value_set=pa.array(REFUSALS)), False)
+    partly = pc.fill_null(pc.equal(used["outcome"], "partly"), False)
+    said = pc.fill_null(pc.is_in(used["output"], value_set=refusals.combine_chunks()), False)
+    out: npt.NDArray[np.bool_] = pc.or_(logged, pc.and_not(said, partly)).to_numpy(zero_copy_only=False)
+    return out
 
 
 @dataclass(frozen=True)
@@ -243,7 +268,10 @@ def _turns(interactions: pa.Table, texts: pa.Table, signals: pa.Table, settings:
     evidence, silent = _evidence(about, described, settings)
     strength = _strength(about, scored, described, evidence, silent, settings)
     text = _ints(used["prompt"])
-    bits = np.clip(strength[np.searchsorted(scored, text)], 0.0, TURN_CAP)
+    place = np.searchsorted(scored, text)
+    bits = np.clip(strength[place], 0.0, TURN_CAP)
+    tells = (bits > 0.0) & (bits > _works(about, scored).max(1, initial=0.0)[place])
+    bits = np.where(tells & _refused(used, texts), np.minimum(bits + REFUSED, TURN_CAP), bits)
     place = _find(evidence.text, text)
     found = (place >= 0) & (bits > 0.0)
     behaviour, in_document = np.where(bits > 0.0, OPERATOR, "").astype(object), np.zeros(len(text), bool)

@@ -19,6 +19,9 @@ from backlight.signals.language import language
 
 Outcome = Literal["complied", "refused", "partly", "unknown"]
 
+REFUSALS = ("refused", "blocked")
+"""Outcomes of a request that was not answered for what it asks: by the model, or by a filter before or behind it."""
+
 _LOOKED_AT = 6_000
 _OPENING = 420
 _OPENING_SENTENCES = 4
