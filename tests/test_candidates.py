@@ -320,8 +320,27 @@ def test_a_plain_return_is_a_hard_item_where_the_refused_plan_told() -> None:
     assert cores(found) == [(1,)]
     said = [one["statement"] for one in found.candidates[0].body["evidence"]]
     assert any("what it named, plainly; the refused request told of an operator" in one for one in said)
-    less = propose(planner(REFUSED, POLISH, own=False))
+    less = propose(planner(REFUSED, POLISH, own=False, bits=1.9))
     assert cores(less) == [] and (1, "watch") in reasons(less)
+
+
+def test_a_matter_that_tells_is_own_concern_of_a_single_account() -> None:
+    """Its daily work drowns the plan; what it said of the slogan, 2 bits and 2 for the refusal, reaches the floor of 4."""
+    (one,) = propose(planner(REFUSED, POLISH, own=False, bits=2.0)).candidates
+    said = [entry["statement"] for entry in one.body["evidence"]]
+    assert (
+        "Of 2 distinct things that the account said of what its hard items name, 1 tell of an operator: 2.0 bits; the model "
+        "refused such a request too"
+    ) in said
+    assert any("gives it no own concern; only what it says of this matter does" in line for line in one.body["against"])
+
+
+def test_a_matter_that_one_role_explains_is_no_own_concern() -> None:
+    """A reporter was misread once (3 bits) and asks on like a newsroom (2 and 1.1 bits): an innocent hit."""
+    given = planner(REFUSED, POLISH, turn(3, 1, 15), own=False, bits=3.0)
+    news = {2: Said(2, works=(2.0,)), 3: Said(3, works=(1.1,)), 1: Said(1, 3.0, 3.0, (0.0,))}
+    found = propose(replace(given, telling=news))
+    assert cores(found) == [] and [len(watch.fired) for watch in found.watches] == [0]
 
 
 def test_a_plain_return_is_an_innocent_hit_where_the_refused_request_did_not_tell() -> None:

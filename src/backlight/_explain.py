@@ -197,10 +197,23 @@ def _text_evidence(find: Find, facts: Facts) -> Iterator[dict[str, Any]]:
     rows = [row for member in find.core for row in (facts.concern[member].rows[:1] if member in facts.concern else ())][:_ROWS]
     tested = f", beyond chance (q = {find.q:.2g})" if len(find.members) > 1 else ""
     own = f"{len(find.own)} of {len(find.members)} accounts have own concern"
-    words = f"{own}; together {find.concern:.1f} bits{tested}. {said}"
+    if find.items:
+        yield from _matter_evidence(find)
+        own = "the account has own concern" + ("" if facts.own(find.core[0]) else ", by what it says of this matter")
+    words = f"{own}; together {find.concern:.1f} bits{tested}" + (f". {said}" if said else "")
     if find.work.tells:
         yield _evidence("what", "behaviours", 0.0, _work_words(find, facts), [turn.id for turn in find.work.turns[:_ROWS]])
     yield _evidence("what", "behaviours", 0.0, words, rows)
+
+
+def _matter_evidence(find: Find) -> Iterator[dict[str, Any]]:
+    if find.work.bits:
+        words = (
+            f"Of {find.work.said} distinct things that the account said of what its hard items name, {len(find.work.bits)} "
+            f"tell of an operator: {find.work.acts:.1f} bits"
+        )
+        refused = "; the model refused such a request too" * any(turn.refused for turn in find.work.turns)
+        yield _evidence("what", "behaviours", 0.0, words + refused, [turn.id for turn in find.work.turns[:_ROWS]])
 
 
 def _work_words(find: Find, facts: Facts) -> str:
@@ -236,6 +249,11 @@ def _against(find: Find, facts: Facts) -> Iterator[str]:
             f"Of what they say around what ties them, {find.work.works:.1f} bits fit one innocent role, "
             f"{find.work.acts:.1f} an operator."
         )
+    if find.items and find.work.works:
+        fit = f"{find.work.works:.1f} bits fit one innocent role, {find.work.acts:.1f} an operator"
+        yield f"Of what it says of the matter, {fit}."
+    if find.items and not facts.own(find.core[0]):
+        yield "All that the account wrote, taken together, gives it no own concern; only what it says of this matter does."
     strong = {name for name, bits in find.ties.families.items() if bits >= facts.weights.strong_bits}
     if "where" in strong:
         yield "They share a place, as an office or a household does."

@@ -9,8 +9,10 @@ it must tell than of ordinary texts; a member that said something that tells has
 and its work is where it is not. A group whose work says more of one innocent role is no candidate, whatever its members wrote
 alone. Ties alone find offices and newsrooms as surely as crews; concern alone finds novelists.
 
-A *single account* needs own concern and two hard items of different kinds, from two sessions on two days. Everything short of
-that is a flag, a cohort, or nothing.
+A *single account* needs own concern and two hard items of different kinds, from two sessions on two days. Alone, a single
+request drowns in the daily work of who made it, as a crew's work does; so its concern too is measured twice: by all that it
+wrote, or by the *matter*, what it said in turns that name the things of its hard items, which must say as much more of an
+operator as own concern takes, and more than of any one innocent role. Everything short of that is a flag, a cohort, or nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from backlight.hashing import Hasher
 from backlight.links import chance, groups, watches
 from backlight.links.turns import PAPERS, Concern, Mass, Said, Turn, two_sessions
 from backlight.links.weigh import RARE, Evidence, HourBits, Pair, Weighed, Weights, two_strong
+from backlight.signals.concern import FLOOR, REFUSED
 
 if TYPE_CHECKING:
     from backlight.workspace import Workspace
@@ -363,6 +366,11 @@ def _work(ring: Sequence[int], facts: Facts) -> Work:
             if len(holders & inside) >= 2 and len(holders - inside) < RARE:
                 rows = facts.evidence.rows[member, layer, thing]
                 turns |= {row: facts.turn[row] for row in rows if row in facts.turn}
+    return _heard(turns, facts)
+
+
+def _heard(turns: Mapping[int, Turn], facts: Facts) -> Work:
+    """What these turns say, each distinct thing once."""
     heard: dict[int, list[Said]] = defaultdict(list)
     for text in sorted({turn.text for turn in turns.values() if turn.text is not None}):
         if text in facts.telling:
@@ -576,13 +584,15 @@ def _fired(watch: watches.Watch, account: int, facts: Facts) -> Iterator[Item]:
 
 
 def _single(account: int, items: Sequence[Item], cleared: Find | None, facts: Facts) -> Find | None:
-    """A single account with own concern and two hard items of different kinds from two sessions on two days.
+    """A single account with own concern, by all that it wrote or by the matter, and two hard items of different kinds from two
+    sessions on two days.
 
     Things that it shares with a group whose work an innocent role explains make no item.
     """
-    if not facts.own(account):
-        return None
     hard = [item for item in items if item.kind != "variant" and not _explained(item, cleared, facts)]
+    matter, bits = _matter(account, hard, facts)
+    if not facts.own(account) and bits < FLOOR:
+        return None
     chosen = next(
         (
             (one, other)
@@ -597,8 +607,20 @@ def _single(account: int, items: Sequence[Item], cleared: Find | None, facts: Fa
     kinds = {item.kind: item for item in reversed(hard)} | {item.kind: item for item in chosen}
     ties = groups.GroupBits({}, {}, {account: {}}, "")
     shown = tuple(sorted(kinds.values(), key=lambda item: (item.turn.time or _LONG_AGO, item.turn.id)))
-    adds = {account: min(CAP, facts.bits(account))}
-    return Find((account,), (account,), (), ties, adds, own=(account,), items=shown, key1=True, key2=True)
+    adds = {account: min(CAP, max(facts.bits(account), bits))}
+    return Find((account,), (account,), (), ties, adds, matter, own=(account,), items=shown, key1=True, key2=True)
+
+
+def _matter(account: int, hard: Sequence[Item], facts: Facts) -> tuple[Work, float]:
+    """What an account says in turns that name the things of its hard items, and its bits for an operator: 0 where no text
+    tells or one innocent role explains it.
+    """
+    things = frozenset[int]().union(*(item.things for item in hard))
+    turns = {turn.id: turn for turn in facts.turns.get(account, ()) if things & facts.named(turn).keys()}
+    matter = _heard(turns, facts)
+    if not matter.bits or matter.net <= 0:
+        return matter, 0.0
+    return matter, matter.acts + (REFUSED if any(turn.refused for turn in matter.turns) else 0.0)
 
 
 def _explained(item: Item, cleared: Find | None, facts: Facts) -> bool:
