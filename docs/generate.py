@@ -105,7 +105,9 @@ fell short; 2 the request was wrong and nothing was written.
 """
 _SOURCES = """
 A file's format is told from its first records. Under 80% confidence Backlight asks for `--format` and names its two best
-guesses. Any container may be compressed with gzip or zstd. What a format can give decides what can be found in it;
+guesses. JSON and CSV may be compressed with gzip or zstd; a zip file is read like a folder, and SQLite from a copy that
+holds everything (`VACUUM INTO`). Zip, Parquet and SQLite are read by a child process with limits of its own, whose death is
+a reject. What a format can give decides what can be found in it;
 `coverage` after each run says what your files really held.
 """
 _BEHAVIOURS = """

@@ -13,7 +13,7 @@ import msgspec
 
 from backlight._ingest_worker import CHUNK, Task
 from backlight.hashing import Hasher
-from backlight.sources import Opened, Raw, chunks, records
+from backlight.sources import Opened, Raw, chunks, on_disk, records
 
 RECORDS = 20_000
 """Most records of a piece of a container that is not JSONL."""
@@ -169,13 +169,13 @@ class Mark(msgspec.Struct, kw_only=True):
 
 def begun(path: Path, config: str) -> Mark:
     """The mark at the beginning of a file; taken before it is read, so that what is added meanwhile is seen next time."""
-    status = path.stat()
+    status = on_disk(path).stat()
     return Mark(size=status.st_size, mtime=status.st_mtime_ns, config=config)
 
 
 def marked(mark: Mark, path: Path, hasher: Hasher, *, plain: bool) -> Mark:
     """The mark with samples of the file's bytes, by which it is known again."""
-    with path.open("rb") as file:
+    with on_disk(path).open("rb") as file:
         head, tail = _samples(file, mark.at if plain else mark.size, hasher)
     return msgspec.structs.replace(mark, head=head, tail=tail)
 
@@ -194,7 +194,7 @@ def resumed(mark: Mark, path: Path, hasher: Hasher, *, config: str, plain: bool)
     """
     if mark.config != config:
         return None
-    with path.open("rb") as file:
+    with on_disk(path).open("rb") as file:
         status = os.fstat(file.fileno())
         same = (status.st_size, status.st_mtime_ns) == (mark.size, mark.mtime)
         if status.st_size < mark.at and plain:

@@ -55,6 +55,7 @@ from backlight.sources import (
     detect,
     format_named,
     load_mapping,
+    on_disk,
     open_source,
     records,
     spool,
@@ -268,7 +269,7 @@ class _Source:
         """Bytes of the file; of standard input no more than tells a large one from a small one."""
         if self.form is None:
             return 0
-        return self.path.stat().st_size if self.opened is None else len(self.opened.stream.peek(SPAWN_FROM))
+        return on_disk(self.path).stat().st_size if self.opened is None else len(self.opened.stream.peek(SPAWN_FROM))
 
 
 def _context(mapping: str | Path | FieldMapping | None) -> Context:

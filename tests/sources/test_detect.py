@@ -82,14 +82,27 @@ def test_specific_formats_come_before_generic_ones(payload: Callable[..., dict[s
         ({"request": {"body": "a=1"}, "response": {"status": 200}}, None),
         ({"object": "list", "data": [{"object": "chat.completion", "choices": []}]}, "openai-chat"),
         ({"object": "list", "data": [{"object": "model", "choices": []}]}, None),
-        ({"request_id": "1", "call_type": "x", "api_key": "k", "spend": 0, "messages": "{}", "metadata": "{}"}, None),
-        ({"chat_messages": [{"text": "a", "sender": "human"}], "uuid": "u"}, None),
-        ({"conversation": [{"role": "user", "content": "a"}], "conversation_hash": "h"}, None),
+        (
+            {"request_id": "1", "call_type": "x", "api_key": "k", "spend": 0, "messages": "{}", "metadata": "{}"},
+            "litellm-spend",
+        ),
+        ({"chat_messages": [{"text": "a", "sender": "human"}], "uuid": "u"}, "claude-export"),
+        ({"conversation_hash": "h", "model": "m", "conversation": [{"role": "user", "content": "a"}]}, "wildchat"),
+        ({"conversation_hash": "h", "conversation": [{"role": "user", "content": "a"}]}, None),
     ],
 )
 def test_kin_are_told_from_each_other(record: dict[str, Any], name: str | None) -> None:
     """HTTP logs of other services, other lists of the same API, and formats that come later are not mistaken."""
     assert told(jsonl(record))[0] == name
+
+
+@pytest.mark.parametrize("chats", [0, 4, 10, 16, 19])
+def test_a_log_of_both_openai_apis_has_one_format(chats: int) -> None:
+    """Whatever their shares, the reader that takes both reads it."""
+    said, answer = {"model": "m", "messages": CHAT["messages"]}, {"object": "chat.completion", "choices": []}
+    chat = {"request": said, "response": answer}
+    other = {"request": {"model": "m", "input": "Hello"}, "response": {"object": "response", "output": []}}
+    assert told(jsonl(*[chat] * chats, *[other] * (20 - chats)))[0] == "openai-responses"
 
 
 @pytest.mark.parametrize(("good", "name"), [(19, "messages"), (15, None)])
@@ -123,6 +136,35 @@ def test_a_record_longer_than_the_head_is_told_by_its_beginning() -> None:
     page = {"data": [{"id": str(n), "text": "hello", "author_id": "1"} for n in range(90_000)], "meta": {}}
     assert told(json.dumps(page).encode()) == ("x-v2", 0.97, "jsonl")
     assert told(json.dumps(page, indent=1).encode())[0] == "x-v2"
+
+
+def _set(record: dict[str, Any], steps: list[str], last: int, value: Any) -> None:
+    """Puts a value at a path, whose steps from number `last` on are one key with dots and brackets in its name."""
+    place: Any = record
+    for step in steps[:last]:
+        inner = place.setdefault(step.removesuffix("[]"), [{}] if step.endswith("[]") else {})
+        place = inner[0] if isinstance(inner, list) and inner else inner
+        if not isinstance(place, dict):
+            return
+    place[".".join(steps[last:])] = value
+
+
+_ODD = {"type": [], "body": [], "role": {}, "kind": {}, "object": {}, "children": [None], "output": [None], "messages": [None]}
+_TORN = ("{", '[{"role":"x","content":', '{"messages":[{"role":')
+_ANYTHING = st.sampled_from([None, True, 0, 10**400, 0.5, "", "list", *_TORN, [], {}, [None], [[]], [{}], [_ODD], _ODD])
+
+
+@pytest.mark.parametrize("name", [form.name for form in FORMATS.values() if any(rule.where for rule in form.signature)])
+@given(draw=st.data())
+def test_no_rule_fails_on_names_with_dots_and_brackets(name: str, draw: st.DataObject) -> None:
+    """Tables have columns such as `data[].object`: a rule's paths are there then, though not the list that it asks about."""
+    rule = draw.draw(st.sampled_from([rule for rule in FORMATS[name].signature if rule.where]))
+    record: dict[str, Any] = {}
+    for path in rule.fields:
+        steps = draw.draw(st.sampled_from(path.split("|"))).replace("*", ".x").split(".")
+        _set(record, steps, draw.draw(st.integers(0, len(steps) - 1)), draw.draw(_ANYTHING))
+    assert 0 <= rule.share(record) <= 1
+    detect(io.BytesIO(jsonl(record)))
 
 
 @given(
@@ -172,6 +214,7 @@ def test_a_format_is_one_function() -> None:
         FORMATS.pop("shape", None)
 
 
+_SUBREDDITS = ("China", "argentina", "conspiracy", "de", "france", "japan", "korea", "russia", "serendipity")
 EXPECTED = {
     "kura_mtbench_conversations.jsonl": ("messages", {"Conversation": 1000}),
     "llamafactory_v1_messages.jsonl": ("messages", {"Conversation": 500}),
@@ -185,6 +228,12 @@ EXPECTED = {
     "noflat.jsonl": ("x-v2", {"Post": 100, "PlatformAccount": 178}),
     "users.jsonl": ("x-v2", {"PlatformAccount": 96}),
     "withheld.jsonl": ("x-v2", {"Post": 215, "PlatformAccount": 591}),
+    "chatgpt_export_example.json": ("chatgpt-export", {"Conversation": 2}),
+    "litellm_spend_logs_payload.json": ("litellm-spend", {"Exchange": 1}),
+    "post_record.json": ("bluesky", {"Post": 1}),
+    "thread_view_post_with_embed_media.json": ("bluesky", {"Post": 1, "PlatformAccount": 1}),
+    "statuses.jsonl": ("mastodon", {"Post": 133, "PlatformAccount": 155}),
+    **{f"{name}.csv": ("reddit", {"Post": 1000}) for name in _SUBREDDITS},
 }
 """What each third-party file is; every other one is of a format that is not read yet."""
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from backlight.errors import RequestError
-from backlight.sources import _parquet, records
-from backlight.sources._parquet import rows
+from backlight.sources import _tables, records
+from backlight.sources._tables import parquet_rows as rows
 
 TABLE = pa.table(
     {
@@ -58,7 +58,7 @@ def test_damage_is_one_reject_at_the_end(file: Path, damage) -> None:  # type: i
 
 def test_a_file_that_needs_more_memory_than_it_gets_is_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child's allocation fails, not ours."""
-    monkeypatch.setattr(_parquet, "MEMORY", 500 << 20)
+    monkeypatch.setattr(_tables, "MEMORY", 500 << 20)
     table = pa.table({"text": pa.array([b"y" * (96 << 20)], pa.large_binary())})
     pq.write_table(table, tmp_path / "bomb", compression="zstd", write_statistics=False, use_dictionary=False)
     (only,) = rows(tmp_path / "bomb", limit=1 << 26)
@@ -67,7 +67,7 @@ def test_a_file_that_needs_more_memory_than_it_gets_is_one_reject(tmp_path: Path
 
 def test_a_file_that_expands_without_measure_is_read_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One repeated text is small on disk only."""
-    monkeypatch.setattr(_parquet, "FREE", 4 << 20)
+    monkeypatch.setattr(_tables, "FREE", 4 << 20)
     pq.write_table(pa.table({"text": ["x" * (1 << 20)] * 40}), tmp_path / "bomb", compression="zstd")
     found = list(rows(tmp_path / "bomb", limit=1 << 26))
     assert "expands more than 400-fold" in str(found[-1].wrong)
@@ -82,7 +82,7 @@ def test_rows_over_the_limit_are_rejects(file: Path) -> None:
 
 def test_a_child_that_falls_silent_is_ended(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no waiting without end."""
-    monkeypatch.setattr(_parquet, "SILENCE", 0.0)
+    monkeypatch.setattr(_tables, "SILENCE", 0.0)
     assert "fell silent" in str(list(rows(file, limit=1 << 20))[-1].wrong)
 
 

@@ -17,11 +17,13 @@ from backlight.sources._lines import chunks
 from backlight.sources._mapping import Mapping, load_mapping
 from backlight.sources._streams import Stream, open_stream
 from backlight.sources._walk import STDIN, Found, walk
+from backlight.sources._zip import on_disk
 
 __all__ = [
     "FORMATS", "STDIN", "Chunk", "Context", "Conversation", "Detection", "Exchange", "Flaw", "Format", "Found",
     "Identifier", "Item", "Mapping", "Message", "Opened", "Parsed", "PlatformAccount", "Post", "Raw", "Reject", "Rule",
-    "Stream", "chunks", "detect", "format_named", "load_mapping", "open_source", "open_stream", "records", "source", "walk",
+    "Stream", "chunks", "detect", "format_named", "load_mapping", "on_disk", "open_source", "open_stream", "records", "source",
+    "walk",
 ]  # fmt: skip
 
 for _module in pkgutil.iter_modules(__path__):  # a format registers itself: a new one is a new file and nothing else

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from backlight.errors import RecordError
+from backlight.sources._format import Flaw
 from backlight.sources._items import Message, Outcome, Role
+from backlight.sources._json import check_size, dicts_of
 from backlight.sources._times import time_of
 
 ROLES: dict[str, Role] = {
@@ -36,6 +39,8 @@ ROLES: dict[str, Role] = {
 }
 _LISTED = "system, user, assistant, tool or one of their other names"
 _PARTS = ("text", "value", "refusal", "content", "input_text", "output_text", "thinking")
+MOST_FLAWS = 1000
+"""Turns of one record that may be wrong, each a flaw; with more of them the record is none."""
 
 
 def role_of(name: Any) -> Role:
@@ -132,6 +137,76 @@ def messages_of(messages: Any) -> list[Message]:
     raise RecordError("messages are neither a list nor a text", "a list of objects with role and content")
 
 
+def is_chat(said: Any) -> bool:
+    """Whether a column holds turns: as a list, or as JSON in a text."""
+    if isinstance(said, str):
+        return said.startswith("[") and '"role"' in said and '"content"' in said
+    return isinstance(said, list) and bool(said) and isinstance(said[0], dict) and "role" in said[0] and "content" in said[0]
+
+
+def turns_of(said: Any, where: str) -> tuple[list[Message], list[Flaw]]:
+    """The messages of a column of turns, and a flaw for each turn that is wrong.
+
+    Args:
+        said: a list of objects with role and content, or JSON of one.
+        where: the column's name.
+
+    Raises:
+        RecordError: it is neither, or holds nothing that can be read, or more than a thousand wrong turns.
+    """
+    said = loaded(said)
+    if not isinstance(said, list) or not said:
+        raise RecordError("no turns", f"{where}: a list of objects with role and content")
+    messages: list[Message] = []
+    flaws: list[Flaw] = []
+    for index, turn in enumerate(said):
+        message, flaw = turn_of(turn, f"{where} {index}")
+        messages += [message] if message else []
+        noted(flaws, flaw)
+    if not messages:
+        raise flaws[0].wrong
+    return messages, flaws
+
+
+def turn_of(turn: Any, where: str) -> tuple[Message | None, Flaw | None]:
+    """One turn, and what is wrong with it; of a wrong one what can be read, so that questions keep their answers."""
+    try:
+        if not isinstance(turn, dict):
+            raise RecordError("a turn is no object", "role and content")
+        return message_of(turn), None
+    except RecordError as error:
+        return _readable(turn), Flaw(where, msgspec.json.encode(turn), error)
+
+
+def noted(flaws: list[Flaw], flaw: Flaw | None) -> None:
+    """Adds a flaw, if it is one, to those of its record.
+
+    Raises:
+        RecordError: there are too many.
+    """
+    flaws += [flaw] if flaw else []
+    if len(flaws) > MOST_FLAWS:
+        raise RecordError(f"more than {MOST_FLAWS} turns that cannot be read", "objects with role and content")
+
+
+def _readable(turn: Any) -> Message | None:
+    """The role with its text, or the role alone; None where not even that can be read."""
+    for fields in (("role", "content"), ("role",)):
+        with suppress(RecordError):
+            return message_of({name: turn[name] for name in fields if name in turn} if isinstance(turn, dict) else {})
+    return None
+
+
+def loaded(value: Any) -> Any:
+    """JSON inside a text, as tables keep what is nested; any other value stays."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        data = value.encode("utf-8", "replace")
+        check_size(data)
+        with suppress(ValueError, RecursionError):
+            return msgspec.json.decode(data)
+    return value
+
+
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a response says: its text, its outcome by provider fields, and whether there is any text."""
 
@@ -147,7 +222,7 @@ def answer_of(response: Any) -> Answer:
         return Answer(None, "unknown")
     texts: list[str] = []
     refused = blocked = False
-    for choice in _dicts(response.get("choices")):
+    for choice in dicts_of(response.get("choices")):
         message = choice.get("message")
         message = message if isinstance(message, dict) else {}
         refusal = text_of(message.get("refusal"))
@@ -167,16 +242,12 @@ def answer_of(response: Any) -> Answer:
 def _output_parts(response: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """Parts of a Responses object's output, or of an Anthropic message's content."""
     if response.get("type") == "message" and "content" in response:
-        yield from _dicts(response["content"])
-    for item in _dicts(response.get("output")):
+        yield from dicts_of(response["content"])
+    for item in dicts_of(response.get("output")):
         if item.get("type") in ("message", None):
-            yield from _dicts(item.get("content"))
+            yield from dicts_of(item.get("content"))
         elif item.get("type") == "function_call":
             yield {"type": "text", "text": calls_of({"function_call": item})}
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def ident(value: Any, field: str) -> str | None:

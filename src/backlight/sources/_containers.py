@@ -1,4 +1,4 @@
-"""Cuts any container into records: JSONL, a JSON array, JSON objects, CSV, Parquet; each plain, or in gzip or zstd."""
+"""Cuts any container into records: JSONL, a JSON array, JSON objects, CSV (plain, or in gzip or zstd), Parquet, SQLite."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from backlight.errors import RequestError
-from backlight.sources import _csv, _parquet, _scan
-from backlight.sources._format import Format, Raw
+from backlight.sources import _csv, _scan, _tables
+from backlight.sources._format import Format, Raw, tables_read
 from backlight.sources._lines import MAX_RECORD, chunks, lines
 from backlight.sources._streams import HEAD, Stream, open_stream
 
-Layout = Literal["jsonl", "array", "objects", "csv", "parquet", "empty"]
+Layout = Literal["jsonl", "array", "objects", "csv", "parquet", "sqlite", "empty"]
 _LINES_LOOKED_AT = 20
+_BY_PATH = {"parquet": "Parquet", "sqlite": "SQLite"}
 
 __all__ = ["Layout", "Opened", "chunks", "layout_of", "open_source", "records"]
 
@@ -30,16 +31,17 @@ class Opened:
         self.path = Path(source) if isinstance(source, (str, Path)) else None
         self.stream: Stream = open_stream(source)
         self.layout: Layout = layout_of(self.stream)
-        if self.layout == "parquet" and (self.path is None or self.stream.compression):
+        if self.layout in _BY_PATH and (self.path is None or self.stream.compression):
             self.stream.close()
-            raise RequestError("Parquet through a pipe or compressed once more", "a Parquet file by its path")
+            what = _BY_PATH[self.layout]
+            raise RequestError(f"{what} through a pipe or compressed once more", f"a {what} file by its path")
         if self.layout == "empty" and self.stream.fault is not None:
             self.stream.close()
             raise RequestError(self.stream.fault.wrong, self.stream.fault.expected)
 
     @property
     def kind(self) -> str:
-        """jsonl, json, csv or parquet."""
+        """jsonl, json, csv, parquet or sqlite."""
         return "json" if self.layout in ("array", "objects") else self.layout
 
     def __enter__(self) -> Opened:
@@ -63,6 +65,8 @@ def layout_of(stream: Stream) -> Layout:
     """Told from the content; the file's name is not looked at."""
     if stream.magic.startswith(b"PAR1"):
         return "parquet"
+    if stream.magic.startswith(b"SQLite format 3"):
+        return "sqlite"
     head = stream.peek(HEAD)
     text = head.lstrip()
     if not text:
@@ -124,7 +128,11 @@ def _records(opened: Opened, format: Format | None, limit: int) -> Iterator[Raw]
     stream = opened.stream
     if opened.layout == "parquet":
         assert opened.path is not None
-        yield from _parquet.rows(opened.path, limit=limit)
+        yield from _tables.parquet_rows(opened.path, limit=limit)
+    elif opened.layout == "sqlite":
+        assert opened.path is not None
+        tables = tables_read() if format is None else format.tables
+        yield from _tables.sqlite_rows(opened.path, tables, limit=limit)
     elif opened.layout == "csv":
         yield from _csv.rows(stream, limit=limit)
     elif opened.layout == "jsonl":

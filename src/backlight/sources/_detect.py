@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from backlight.errors import RecordError, RequestError, UnknownFormat
-from backlight.sources import _csv, _json, _parquet, _scan
+from backlight.sources import _csv, _json, _scan, _tables
 from backlight.sources._containers import Opened, open_source
-from backlight.sources._format import FORMATS, Format, Raw
+from backlight.sources._format import FORMATS, Format, Raw, tables_read
 from backlight.sources._streams import HEAD
 
 SURE = 0.8
@@ -33,7 +33,7 @@ class Detection(msgspec.Struct, frozen=True):
         format: the format, if one is sure.
         confidence: of the best guess, 0 to 1.
         guesses: the two best, name and confidence, best first.
-        container: jsonl, json, csv, parquet or empty.
+        container: jsonl, json, csv, parquet, sqlite or empty.
         columns: fields of the first record, for the message to a person; names only, at most twenty.
     """
 
@@ -73,6 +73,9 @@ def detect(source: Path | str | BinaryIO | Opened) -> Detection:
     for record in samples:
         for name, share in _votes(record, source.kind).items():
             scores[name] += share / len(samples)
+    for format in FORMATS.values():  # one log may hold two of an API's shapes
+        if scores[format.name]:
+            scores[format.name] += sum(scores[other] for other in format.also)
     guesses = [(name, round(score, 3)) for name, score in sorted(scores.items(), key=lambda pair: -pair[1])[:2]]
     name, confidence = guesses[0]
     columns = [shown for column in islice(next(filter(None, samples), ()), SAMPLE) if (shown := _shown(column))]
@@ -94,7 +97,10 @@ def _sample(opened: Opened) -> list[Raw]:
     """The first records, as far as the head holds them."""
     if opened.layout == "parquet":
         assert opened.path is not None
-        return list(_parquet.rows(opened.path, limit=HEAD, head=SAMPLE))
+        return list(_tables.parquet_rows(opened.path, limit=HEAD, head=SAMPLE))
+    if opened.layout == "sqlite":
+        assert opened.path is not None
+        return list(_tables.sqlite_rows(opened.path, tables_read(), limit=HEAD, head=SAMPLE))
     data = opened.stream.peek(HEAD)
     found: Iterator[Raw]
     if opened.layout == "jsonl":

@@ -1,7 +1,7 @@
 """What a format is, and how one is registered.
 
 A format is one file in this folder: how its records look, and how one record becomes items. Containers (JSONL, JSON,
-CSV, Parquet, gzip, zstd) are common code, so a format sees decoded records only::
+CSV, Parquet, SQLite, gzip, zstd, zip) are common code, so a format sees decoded records only::
 
     @source(
         name="shape", title="An example", kind="interactions", rank=50, containers=("jsonl", "json"),
@@ -23,7 +23,7 @@ from backlight.sources import _json
 from backlight.sources._items import Item
 
 Kind = Literal["interactions", "posts", "platform_accounts", "identifiers"]
-Container = Literal["jsonl", "json", "csv", "parquet"]
+Container = Literal["jsonl", "json", "csv", "parquet", "sqlite"]
 
 KEEP = 4096
 """Bytes kept of a record that is too long to hold."""
@@ -165,6 +165,8 @@ class Format:
         record: type that a record is decoded into.
         quick: bytes of one record -> its item by a shorter way; any ValueError from it sends the record to `read`.
         needs_mapping: whether it reads nothing without a mapping.
+        tables: names of the tables that it reads, where it comes as a database.
+        also: formats whose records its reader takes too, since both stand in one log.
         about: a sentence on what is special or missing.
     """
 
@@ -180,6 +182,8 @@ class Format:
     record: Any = field(default=dict, repr=False)
     quick: _Quick | None = field(default=None, repr=False)
     needs_mapping: bool = False
+    tables: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     about: str = ""
 
     def __post_init__(self) -> None:
@@ -266,12 +270,18 @@ class Format:
                     parsed.rejects.append(Reject(where, len(item.data), item.data, str(item.wrong)))
                 else:
                     parsed.items.append(item)
-        except RecordError as error:
+        except (RecordError, RecursionError) as error:  # the decoder goes deeper than a reader that stands deeper itself
             del parsed.items[before:]  # a record that turns out wrong half way gives nothing
-            parsed.rejects.append(Reject(place, len(data), data, str(error)))
+            reason = str(error) if isinstance(error, RecordError) else str(_json.too_deep())
+            parsed.rejects.append(Reject(place, len(data), data, reason))
 
 
 FORMATS: dict[str, Format] = {}
+
+
+def tables_read() -> tuple[str, ...]:
+    """Names of the tables that some format reads: others, which may hold passwords, are never looked at."""
+    return tuple(sorted({table for format in FORMATS.values() for table in format.tables}))
 
 
 def source(
@@ -287,6 +297,8 @@ def source(
     record: Any = dict,
     quick: _Quick | None = None,
     needs_mapping: bool = False,
+    tables: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
     about: str = "",
 ) -> Callable[[_Read], _Read]:
     """Registers a reader; the arguments are the attributes of `Format`, which see.
@@ -299,7 +311,7 @@ def source(
         if name in FORMATS:
             raise ValueError(f"two formats are called {name}")
         FORMATS[name] = Format(
-            name, title, kind, text, gives, containers, signature, rank, read, record, quick, needs_mapping, about
+            name, title, kind, text, gives, containers, signature, rank, read, record, quick, needs_mapping, tables, also, about
         )
         for key in sorted(FORMATS, key=lambda n: (FORMATS[n].rank, n)):
             FORMATS[key] = FORMATS.pop(key)

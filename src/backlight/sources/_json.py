@@ -38,11 +38,16 @@ def decoder(kind: Any) -> Callable[[bytes], Any]:
         except UnicodeDecodeError as error:
             raise RecordError(f"byte {error.start} is not UTF-8", "UTF-8") from None
         except RecursionError:
-            raise RecordError("nested too deeply", "fewer than 500 levels") from None
+            raise too_deep() from None
         except msgspec.DecodeError as error:
             return _again(data, typed, error)
 
     return decode
+
+
+def too_deep() -> RecordError:
+    """What is said of a record that has too many levels to be decoded, or to be read."""
+    return RecordError("nested too deeply", "fewer than 500 levels")
 
 
 def is_utf8(data: bytes) -> bool:
@@ -65,6 +70,21 @@ def check_size(data: bytes) -> None:
     """
     if len(data) > _LARGE and data.count(b"{") + data.count(b"[") + data.count(b'":') + data.count(b",") // 8 > MAX_VALUES:
         raise RecordError("more than two million values in one record", "one exchange, post or page a record")
+
+
+def dict_of(value: Any) -> dict[str, Any]:
+    """A decoded object; an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: Any) -> list[Any]:
+    """A decoded list; an empty one in place of anything else."""
+    return value if isinstance(value, list) else []
+
+
+def dicts_of(value: Any) -> list[dict[str, Any]]:
+    """The objects in a decoded list; other entries are left out."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _again(data: bytes, typed: msgspec.json.Decoder[Any], error: msgspec.DecodeError) -> Any:
@@ -93,3 +113,8 @@ def mended(data: bytes) -> bytes:
 def _words(error: Exception) -> str:
     """The library's message: it names types, fields of ours and offsets, never a value."""
     return str(error).replace("`", "").replace("$", "record")
+
+
+def first_of(place: dict[str, Any], *names: str) -> Any:
+    """The first value under one of the names that is neither null nor an empty text."""
+    return next((place[name] for name in names if place.get(name) not in (None, "")), None)

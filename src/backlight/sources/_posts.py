@@ -1,11 +1,16 @@
-"""What the post formats share: ids, lists in one cell, languages."""
+"""What the post formats share: ids, lists in one cell, languages, parts of a page."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+import msgspec
 
 from backlight.errors import RecordError
 from backlight.sources._chat import ident
+from backlight.sources._format import Flaw
+from backlight.sources._items import Item
 
 KINDS = ("post", "repost", "reply", "quote")
 _OTHER_KINDS = {"retweet": "repost", "retweeted": "repost", "replied_to": "reply", "quoted": "quote", "boost": "repost"}
@@ -77,3 +82,22 @@ def text_in(value: Any, field: str = "text") -> str:
     if isinstance(value, (str, int, float)):
         return str(value)
     raise RecordError(f"{field} is no text", "a text")
+
+
+def guarded(
+    where: str, entry: Any, read: Callable[[dict[str, Any]], Iterable[Item | Flaw]], expected: str = "a post"
+) -> Iterator[Item | Flaw]:
+    """What `read` gives of one part of a record; a flaw if it cannot.
+
+    Args:
+        where: the part's place in the record, for a person.
+        entry: the part.
+        read: what to do with it, if it is an object.
+        expected: what it should be, for a person.
+    """
+    try:
+        if not isinstance(entry, dict):
+            raise RecordError("no object", expected)
+        yield from read(entry)
+    except RecordError as error:
+        yield Flaw(where, msgspec.json.encode(entry), error)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from backlight.errors import RecordError, RequestError
+from backlight.sources._zip import on_disk, open_member
 
 HEAD = 4 << 20
 """Bytes that detection looks at."""
@@ -27,8 +28,7 @@ RATIO = 400
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UNREADABLE = {
-    b"PK\x03\x04": "a zip file; unpack it first",
-    b"SQLite format 3\x00": "an SQLite file; export its tables first",
+    b"PK\x03\x04": "a zip file inside another file; unpack it first",
     b"BZh": "a bzip2 file; unpack it first",
     b"\xfd7zXZ\x00": "an xz file; unpack it first",
 }
@@ -56,11 +56,12 @@ class Stream:
     Attributes:
         size: bytes in the file, for progress; 0 where unknown.
         fault: why it ended early; None while all is well.
-        compression: gzip, zstd or empty.
+        compression: gzip, zstd, zip or empty.
     """
 
-    def __init__(self, raw: BinaryIO, *, size: int = 0) -> None:
-        self.raw, self.size, self.compression = raw, size, ""
+    def __init__(self, raw: BinaryIO, *, size: int = 0, zipped: bool = False) -> None:
+        self.raw, self.size, self.compression = raw, size, "zip" if zipped else ""
+        self._packed = size if zipped else None
         self.fault: RecordError | None = None
         self._taken = self._given = 0
         self._buffer = b""
@@ -135,7 +136,8 @@ class Stream:
             )
             return b""
         self._given += len(part)
-        if self.compression and self._given > FREE and self._given > self._taken * RATIO:
+        packed = self._taken if self._packed is None else self._packed
+        if self.compression and self._given > FREE and self._given > packed * RATIO:
             self.fault = RecordError(f"the compressed file expands more than {RATIO}-fold", "no decompression bomb")
             return b""
         return part
@@ -237,11 +239,16 @@ def open_stream(source: Path | str | BinaryIO) -> Stream:
     Raises:
         RequestError: see `open_file`; or it is a container that Backlight does not open.
     """
-    if isinstance(source, (str, Path)):
-        raw = open_file(source)
-        try:
-            return Stream(raw, size=os.fstat(raw.fileno()).st_size)
-        except BaseException:
-            raw.close()
-            raise
-    return Stream(source)
+    if not isinstance(source, (str, Path)):
+        return Stream(source)
+    path = Path(source)
+    member = open_member(path)
+    raw = open_file(path) if member is None else member
+    try:
+        return Stream(raw, size=on_disk(path).stat().st_size, zipped=member is not None)
+    except OSError as error:
+        raw.close()
+        raise RequestError(f"{path.name} cannot be read: {error}", "a file that can be read") from error
+    except BaseException:
+        raw.close()
+        raise

@@ -1,4 +1,4 @@
-"""Finds the files behind what a person named: files, folders, globs, `-` for standard input."""
+"""Finds the files behind what a person named: files, folders, zip files, globs, `-` for standard input."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from backlight.errors import RequestError
+from backlight.sources._zip import is_zip, members
 
 STDIN = Path("-")
 """How standard input stands among the files."""
@@ -49,7 +50,7 @@ def walk(paths: Iterable[Path | str]) -> Iterator[Found]:
             yield Found(STDIN, True)
         elif kind == "file":
             if _first_sight(Path(path), seen):
-                yield Found(Path(path), True)
+                yield from _unzipped(Path(path), named=True)
         else:
             found = _tree(Path(path), seen) if kind == "folder" else _glob(path, seen)
             yield from _not_empty(found, path, seen)
@@ -149,7 +150,25 @@ def _one(path: Path, root: Path, seen: set[tuple[int, int]]) -> Iterator[Found]:
     if not stat.S_ISREG(mode):
         yield Found(path, False, "is no regular file")
     elif _first_sight(path, seen, keep=_inside(path, root)):
-        yield Found(path, False, "" if _inside(path, root) else "is a link that leads out of the folder")
+        if _inside(path, root):
+            yield from _unzipped(path, named=False)
+        else:
+            yield Found(path, False, "is a link that leads out of the folder")
+
+
+def _unzipped(path: Path, *, named: bool) -> Iterator[Found]:
+    """The file, or the members of a zip file, which is read like a folder."""
+    if not is_zip(path):
+        yield Found(path, named)
+        return
+    try:
+        inside = members(path)
+    except RequestError as error:
+        if named:
+            raise
+        yield Found(path, False, str(error))
+        return
+    yield from (Found(member, False) for member in inside)
 
 
 def _first_sight(path: Path, seen: set[tuple[int, int]], *, keep: bool = True) -> bool:

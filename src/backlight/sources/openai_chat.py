@@ -15,7 +15,8 @@ from backlight.errors import RecordError
 from backlight.sources._chat import answer_of, count, ident, messages_of, text_of
 from backlight.sources._format import Context, Flaw, Rule, source
 from backlight.sources._items import Exchange, Item, Message
-from backlight.sources._json import check_size
+from backlight.sources._json import dict_of, first_of
+from backlight.sources._logged import TIMES, address_in, body_of, conversation_in, headers_of, organisation_in
 from backlight.sources._times import time_of
 
 _COMPLETIONS = ("chat.completion", "text_completion", "response")
@@ -25,6 +26,12 @@ _Dict = dict[str, Any]
 def _asks(body: Any) -> bool:
     """Whether a body that was logged as a string is a request to a model."""
     return isinstance(body, str) and body.startswith("{") and '"messages"' in body and '"role"' in body
+
+
+def lists(record: _Dict, *kinds: str) -> bool:
+    """Whether the first entry of a list is an object of one of these kinds."""
+    data = record.get("data")
+    return isinstance(data, list) and bool(data) and dict_of(data[0]).get("object") in kinds
 
 
 @source(
@@ -37,13 +44,13 @@ def _asks(body: Any) -> bool:
     signature=(
         Rule(("request.messages|request.input|request.prompt", "response"), 0.97),
         Rule(("request.body.messages|request.body.input|request.body.prompt", "response"), 0.97),
-        Rule(("request", "response"), 0.9, where=lambda r: _asks(r["request"]) or _asks(_dict(r["request"]).get("body"))),
+        Rule(("request", "response"), 0.9, where=lambda r: _asks(r["request"]) or _asks(dict_of(r["request"]).get("body"))),
         Rule(("custom_id", "response.body"), 0.95),
         Rule(("custom_id", "method", "url", "body"), 0.9),
         Rule(("body.messages|body.input", "response"), 0.9),
         Rule(("object", "choices", "model"), 0.95, where=lambda r: r["object"] in _COMPLETIONS),
         Rule(("object", "output", "model"), 0.95, where=lambda r: r["object"] in _COMPLETIONS),
-        Rule(("object", "data[].object", "data[].choices"), 0.95, where=lambda r: r["data"][0]["object"] in _COMPLETIONS),
+        Rule(("object", "data[].object", "data[].choices"), 0.95, where=lambda r: lists(r, *_COMPLETIONS)),
         Rule(("model", "messages[].role", "response.choices|response.output|response.content"), 0.9),
     ),
     rank=20,
@@ -70,47 +77,46 @@ def _exchange(record: _Dict) -> Exchange:
     request, response = _request(record), _response(record)
     if not request and not response:
         raise RecordError("neither a request nor an answer", "an object with request and response")
-    meta = _dict(request.get("metadata")) or _dict(response.get("metadata")) if response else _dict(request.get("metadata"))
-    headers = _headers(record)
+    meta = (
+        dict_of(request.get("metadata")) or dict_of(response.get("metadata")) if response else dict_of(request.get("metadata"))
+    )
+    headers = headers_of(record)
     answer = answer_of(response)
-    usage = _dict(response.get("usage"))
+    usage = dict_of(response.get("usage"))
     end_user = request.get("safety_identifier") or request.get("user") or response.get("safety_identifier")
     return Exchange(
-        record_id=ident(_first(record, "id", "request_id", "custom_id") or response.get("id"), "id"),
-        time=time_of(_first(record, *_TIMES) or response.get("created") or response.get("created_at"), "time"),
+        record_id=ident(first_of(record, "id", "request_id", "custom_id") or response.get("id"), "id"),
+        time=time_of(first_of(record, *TIMES) or response.get("created") or response.get("created_at"), "time"),
         messages=_messages(request),
         output=answer.text,
-        conversation=ident(_conversation(record, request, meta), "conversation"),
+        conversation=ident(conversation_in(record, request, meta), "conversation"),
         end_user=ident(end_user or meta.get("user_id") or meta.get("end_user"), "end_user"),
-        user=ident(_first(record, "user_id", "user", "account_id"), "user"),
-        key=ident(_first(record, "api_key_id", "api_key_hash", "api_key", "key_id", "key"), "key"),
-        organisation=ident(_organisation(record, headers), "organisation"),
-        address=ident(_address(record, headers), "address"),
+        user=ident(first_of(record, "user_id", "user", "account_id"), "user"),
+        key=ident(first_of(record, "api_key_id", "api_key_hash", "api_key", "key_id", "key"), "key"),
+        organisation=ident(organisation_in(record, headers), "organisation"),
+        address=ident(address_in(record, headers), "address"),
         user_agent=ident(record.get("user_agent") or headers.get("user-agent"), "user_agent"),
         model=ident(request.get("model") or response.get("model"), "model"),
         outcome=answer.outcome,
-        tokens_in=count(_first(usage, "prompt_tokens", "input_tokens")),
-        tokens_out=count(_first(usage, "completion_tokens", "output_tokens")),
+        tokens_in=count(first_of(usage, "prompt_tokens", "input_tokens")),
+        tokens_out=count(first_of(usage, "completion_tokens", "output_tokens")),
         answered=answer.text is not None,
     )
 
 
-_TIMES = ("timestamp", "time", "created_at", "request_time", "start_time", "ts", "date")
-
-
 def _request(record: _Dict) -> _Dict:
     """The request's body, wherever it stands."""
-    request = _loaded(record.get("request"))
-    body = _loaded(request.get("body")) if isinstance(request, dict) else None
-    for found in (body, request, _loaded(record.get("body"))):
+    request = body_of(record.get("request"))
+    body = body_of(request.get("body")) if isinstance(request, dict) else None
+    for found in (body, request, body_of(record.get("body"))):
         if isinstance(found, dict) and found:
             return found
     return record if "messages" in record or "input" in record else {}
 
 
 def _response(record: _Dict) -> _Dict:
-    response = _loaded(record.get("response"))
-    body = _loaded(response.get("body")) if isinstance(response, dict) else None
+    response = body_of(record.get("response"))
+    body = body_of(response.get("body")) if isinstance(response, dict) else None
     for found in (body, response):
         if isinstance(found, dict) and found:
             return found
@@ -126,47 +132,3 @@ def _messages(request: _Dict) -> list[Message]:
     if isinstance(said, list):
         said = [part for part in said if not (isinstance(part, dict) and "role" not in part and "type" in part)]
     return [Message("system", system), *messages_of(said)] if system else messages_of(said)
-
-
-def _conversation(record: _Dict, request: _Dict, meta: _Dict) -> Any:
-    names = ("conversation_id", "session_id", "thread_id", "chat_id")
-    given = request.get("conversation")
-    given = given.get("id") if isinstance(given, dict) else given
-    return _first(record, *names) or given or _first(meta, *names)
-
-
-def _headers(record: _Dict) -> _Dict:
-    """Headers of the request, by lower-case name."""
-    request = record.get("request")
-    headers = record.get("headers") or (request.get("headers") if isinstance(request, dict) else None)
-    return {name.lower(): value for name, value in _dict(headers).items() if isinstance(value, str)}
-
-
-def _organisation(record: _Dict, headers: _Dict) -> Any:
-    return _first(record, "organization", "organization_id", "org_id", "project") or headers.get("openai-organization")
-
-
-def _address(record: _Dict, headers: _Dict) -> Any:
-    """The client's address; of a chain of proxies the first, which is the client as the nearest proxy was told."""
-    given = _first(record, "ip", "ip_address", "client_ip", "remote_addr", "address")
-    return given or headers.get("x-forwarded-for", "").partition(",")[0].strip() or headers.get("x-real-ip")
-
-
-def _first(record: _Dict, *names: str) -> Any:
-    return next((record[name] for name in names if record.get(name) not in (None, "")), None)
-
-
-def _dict(value: Any) -> _Dict:
-    return value if isinstance(value, dict) else {}
-
-
-def _loaded(value: Any) -> Any:
-    """A body that was logged as a string."""
-    if isinstance(value, str) and value[:1] == "{":
-        data = value.encode("utf-8", "replace")
-        check_size(data)
-        try:
-            return msgspec.json.decode(data)
-        except (ValueError, RecursionError):
-            return value
-    return value

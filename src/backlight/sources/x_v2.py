@@ -17,12 +17,13 @@ from backlight.errors import RecordError
 from backlight.sources._chat import count, ident
 from backlight.sources._format import Context, Flaw, Rule, source
 from backlight.sources._items import Item, PlatformAccount, Post
-from backlight.sources._json import check_size
-from backlight.sources._posts import kind_of, language_of, needed, text_in
+from backlight.sources._json import check_size, dict_of, dicts_of, list_of
+from backlight.sources._posts import guarded, kind_of, language_of, needed, text_in
 from backlight.sources._times import time_of
 
 _Dict = dict[str, Any]
 _OF_A_POST = "public_metrics|referenced_tweets|edit_history_tweet_ids|entities|author.username|public_metrics.like_count"
+_PART = "a post or a user"
 _REFERENCES = ("retweeted", "quoted", "replied_to")
 
 
@@ -49,7 +50,7 @@ def x_v2(record: _Dict, context: Context) -> Iterable[Item | Flaw]:
     Raises:
         RecordError: it is neither a page nor a post.
     """
-    as_of = time_of(_dict(record.get("__twarc")).get("retrieved_at"), "retrieved_at")
+    as_of = time_of(dict_of(record.get("__twarc")).get("retrieved_at"), "retrieved_at")
     if "data" in record or "meta" in record or "errors" in record or "includes" in record:
         yield from _page(record, as_of)
         return
@@ -57,7 +58,7 @@ def x_v2(record: _Dict, context: Context) -> Iterable[Item | Flaw]:
     if "text" not in post:
         raise RecordError("neither a page nor a post", "data, or id, text and author_id")
     yield _post(post, {})
-    author = _dict(post.get("author"))
+    author = dict_of(post.get("author"))
     if author:
         yield from _account(author | {"id": author.get("id") or post.get("author_id")}, as_of)
 
@@ -67,22 +68,12 @@ def _page(page: _Dict, as_of: Any) -> Iterator[Item | Flaw]:
     data = [data] if isinstance(data, dict) else [] if data is None else data
     if not isinstance(data, list):
         raise RecordError("data is no list", "posts or users")
-    includes = _dict(page.get("includes"))
-    originals = {str(post.get("id")): post for post in _dicts(includes.get("tweets"))}
+    includes = dict_of(page.get("includes"))
+    originals = {str(post.get("id")): post for post in dicts_of(includes.get("tweets"))}
     for index, entry in enumerate(data):
-        yield from _guarded(f"data {index}", entry, lambda entry: _entry(entry, originals, as_of))
-    for index, user in enumerate(_list(includes.get("users"))):
-        yield from _guarded(f"includes.users {index}", user, lambda user: _account(user, as_of))
-
-
-def _guarded(where: str, entry: Any, read: Any) -> Iterator[Item | Flaw]:
-    """What `read` gives; a flaw if it cannot."""
-    try:
-        if not isinstance(entry, dict):
-            raise RecordError("no object", "a post or a user")
-        yield from read(entry)
-    except RecordError as error:
-        yield Flaw(where, msgspec.json.encode(entry), error)
+        yield from guarded(f"data {index}", entry, lambda entry: _entry(entry, originals, as_of), _PART)
+    for index, user in enumerate(list_of(includes.get("users"))):
+        yield from guarded(f"includes.users {index}", user, lambda user: _account(user, as_of), _PART)
 
 
 def _entry(entry: _Dict, originals: dict[str, _Dict], as_of: Any) -> Iterator[Item]:
@@ -101,27 +92,27 @@ def _post(post: _Dict, originals: dict[str, _Dict]) -> Post:
     return Post(
         platform="x",
         post_id=needed(post.get("id"), "id"),
-        author=ident(post.get("author_id") or _dict(post.get("author")).get("id"), "author_id"),
+        author=ident(post.get("author_id") or dict_of(post.get("author")).get("id"), "author_id"),
         time=time_of(post.get("created_at"), "created_at"),
         kind=kind,
         parent=parent,
-        text=text_in(_dict(whole.get("note_tweet")).get("text") or whole.get("text")),
+        text=text_in(dict_of(whole.get("note_tweet")).get("text") or whole.get("text")),
         language=language_of(post.get("lang")),
-        urls=_urls(_dict(entities), parent),
+        urls=_urls(dict_of(entities), parent),
         hashtags=_hashtags(entities) if isinstance(entities, dict) else None,
     )
 
 
 def _reference(post: _Dict) -> _Dict:
     """The post that this one reposts, else quotes, else answers."""
-    references = {reference.get("type"): reference for reference in _dicts(post.get("referenced_tweets"))}
-    return next((references[name] for name in _REFERENCES if name in references), {})
+    references = dicts_of(post.get("referenced_tweets"))[::-1]  # of several of one type the last
+    return next((found for name in _REFERENCES for found in references if found.get("type") == name), {})
 
 
 def _urls(entities: _Dict, parent: str | None) -> list[str]:
     """Links as they lead, without those to the post's own pictures and to the post it quotes."""
     found = []
-    for url in _dicts(entities.get("urls")):
+    for url in dicts_of(entities.get("urls")):
         link = url.get("unwound_url") or url.get("expanded_url") or url.get("url")
         if not isinstance(link, str) or "media_key" in url or (parent and link.rstrip("/").endswith(f"/status/{parent}")):
             continue
@@ -130,7 +121,7 @@ def _urls(entities: _Dict, parent: str | None) -> list[str]:
 
 
 def _hashtags(entities: _Dict) -> list[str]:
-    tags = [tag for tag in _dicts(entities.get("hashtags")) if isinstance(tag.get("tag"), str)]
+    tags = [tag for tag in dicts_of(entities.get("hashtags")) if isinstance(tag.get("tag"), str)]
     return [tag["tag"] for tag in sorted(tags, key=lambda tag: count(tag.get("start")) or 0)]
 
 
@@ -139,7 +130,7 @@ def _account(user: _Dict, as_of: Any) -> Iterator[PlatformAccount]:
         platform="x",
         author=needed(user.get("id"), "id of a user"),
         created=time_of(user.get("created_at"), "created_at of a user"),
-        followers=count(_dict(user.get("public_metrics")).get("followers_count")),
+        followers=count(dict_of(user.get("public_metrics")).get("followers_count")),
         as_of=as_of,
     )
 
@@ -159,8 +150,8 @@ def _nested(record: _Dict) -> _Dict:
             if not isinstance(inner, dict):
                 raise RecordError("two columns contradict each other", "the columns of twarc2 csv")
         inner.setdefault(last, _loaded(value))
-    references = _dict(nested.get("referenced_tweets"))
-    nested["referenced_tweets"] = [{"type": t, "id": _dict(references[t]).get("id")} for t in _REFERENCES if t in references]
+    references = dict_of(nested.get("referenced_tweets"))
+    nested["referenced_tweets"] = [{"type": t, "id": dict_of(references[t]).get("id")} for t in _REFERENCES if t in references]
     return nested
 
 
@@ -174,15 +165,3 @@ def _loaded(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
-
-
-def _dict(value: Any) -> _Dict:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dicts(value: Any) -> list[_Dict]:
-    return [entry for entry in _list(value) if isinstance(entry, dict)]
