@@ -46,7 +46,7 @@ bench-guard: setup ## the guard beside its bare upstream
 train: setup ## fit the behaviours' heads anew after a change of an example
 	$(BIN)/python -m backlight.signals.train
 
-tune: setup ## tune the encoder anew after a change of many examples, then fit the heads (six minutes)
+tune: setup ## tune the encoder anew after a change of many examples, then fit the heads (ten minutes)
 	$(BIN)/python -m backlight.signals.tune
 	$(BIN)/python -m backlight.signals.train
 

@@ -336,11 +336,14 @@ def test_a_matter_that_tells_is_own_concern_of_a_single_account() -> None:
 
 
 def test_a_matter_that_one_role_explains_is_no_own_concern() -> None:
-    """A reporter was misread once (3 bits) and asks on like a newsroom (2 and 1.1 bits): an innocent hit."""
-    given = planner(REFUSED, POLISH, turn(3, 1, 15), own=False, bits=3.0)
-    news = {2: Said(2, works=(2.0,)), 3: Said(3, works=(1.1,)), 1: Said(1, 3.0, 3.0, (0.0,))}
+    """A reporter was misread once (3 bits, 2 for the refusal) and asks on like a newsroom (5.1 bits): an innocent hit. As much
+    of an operator and less of a newsroom is none.
+    """
+    given = planner(REFUSED, POLISH, turn(3, 1, 15), turn(4, 1, 16), own=False, bits=3.0)
+    news = {2: Said(2, works=(2.0,)), 3: Said(3, works=(2.0,)), 4: Said(4, works=(1.1,)), 1: Said(1, 3.0, 3.0, (0.0,))}
     found = propose(replace(given, telling=news))
     assert cores(found) == [] and [len(watch.fired) for watch in found.watches] == [0]
+    assert cores(propose(replace(given, telling={**news, 4: Said(4, works=(0.9,))}))) == [(1,)]
 
 
 def test_a_plain_return_is_an_innocent_hit_where_the_refused_request_did_not_tell() -> None:

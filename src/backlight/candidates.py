@@ -121,11 +121,8 @@ class Facts:
 
     def told(self, cause: Turn, later: Iterable[Turn]) -> bool:
         """Whether a turn tells of an operator, and no one innocent role explains all that is said of the matter."""
-        texts = dict.fromkeys(turn.text for turn in (cause, *later))
-        said = [self.telling[text] for text in texts if text is not None and text in self.telling]
         first = self.telling.get(cause.text) if cause.text is not None else None
-        acts, works = _for_and_against([[one] for one in said]) if said else (0.0, 0.0)
-        return first is not None and first.bits > 0 and acts > works
+        return first is not None and first.bits > 0 and _of_matter((cause, *later), self)[1] > 0
 
     @cached_property
     def counting(self) -> Mapping[int, list[dict[str, Any]]]:
@@ -612,15 +609,18 @@ def _single(account: int, items: Sequence[Item], cleared: Find | None, facts: Fa
 
 
 def _matter(account: int, hard: Sequence[Item], facts: Facts) -> tuple[Work, float]:
-    """What an account says in turns that name the things of its hard items, and its bits for an operator: 0 where no text
-    tells or one innocent role explains it.
-    """
+    """What an account says in turns that name the things of its hard items, and its bits for an operator."""
     things = frozenset[int]().union(*(item.things for item in hard))
-    turns = {turn.id: turn for turn in facts.turns.get(account, ()) if things & facts.named(turn).keys()}
-    matter = _heard(turns, facts)
-    if not matter.bits or matter.net <= 0:
-        return matter, 0.0
-    return matter, matter.acts + (REFUSED if any(turn.refused for turn in matter.turns) else 0.0)
+    return _of_matter([turn for turn in facts.turns.get(account, ()) if things & facts.named(turn).keys()], facts)
+
+
+def _of_matter(turns: Iterable[Turn], facts: Facts) -> tuple[Work, float]:
+    """What turns about one matter say, and their bits for an operator, `REFUSED` more where one that tells was refused; 0 where
+    none tells or one innocent role explains as much.
+    """
+    matter = _heard({turn.id: turn for turn in turns}, facts)
+    bits = matter.acts + (REFUSED if any(turn.refused for turn in matter.turns) else 0.0)
+    return matter, bits if matter.bits and bits > matter.works else 0.0
 
 
 def _explained(item: Item, cleared: Find | None, facts: Facts) -> bool:

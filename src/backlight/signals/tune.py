@@ -35,7 +35,7 @@ RATE, HEAD_RATE = 3e-4, 3e-3
 WARM_UP = 100
 DECAY = 0.01
 PIECES_DROPPED, FEATURES_DROPPED = 0.1, 0.2
-OTHER_TASKS, KEEP, ALIKE = 1.0, 0.5, 0.2
+OTHER_TASKS, KEEP, ALIKE = 1.0, 0.8, 0.2
 """Weight of the tasks beside operators, of staying near the package's vectors, and of what must not count."""
 
 GROUPS, OF_A_GROUP, CHANGED_PIECES = 2, 8, 48
