@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from backlight import ingest as module
 from backlight._ingest_known import IdMap, Spans, settle, tails_of
 from backlight._ingest_rows import NO_TIME
+from backlight._vault import REJECTS
 from backlight.errors import RequestError, UnknownFormat
 from backlight.hashing import Hasher, number
 from backlight.ingest import IngestReport, drain, ingest
@@ -302,7 +303,8 @@ def test_rejects_are_counted_placed_and_sealed(ws: Workspace, tmp_path: Path) ->
     found = {row["place"].partition(":")[2]: row for row in rows(ws, "rejects")}
     vault = {row["row"]: row for row in rows(ws, "vault") if row["kind"] == "reject"}
     opened = {
-        line: ws.vault.open(n, 0, vault[n]["month"], vault[n]["blob"]) for line, n in ((k, v["id"]) for k, v in found.items())
+        line: ws.vault.open(n, REJECTS, vault[n]["month"], vault[n]["blob"])
+        for line, n in ((k, v["id"]) for k, v in found.items())
     }
     assert counts(report) == {"read": 4, "stored": 2, "rejected": 2}
     assert opened == {"line 2": b'{"id": "canary-broken', "line 4": b'["canary"]'}
@@ -349,6 +351,40 @@ def test_an_erased_account_that_comes_back_is_stored_with_its_raw_id(ws: Workspa
         "user-1"
     ]
     assert [row["account"] for row in rows(ws, "accounts")] == [account]
+
+
+def test_a_later_request_does_not_bring_back_what_an_erased_account_said_before(ws: Workspace, tmp_path: Path) -> None:
+    """It repeats the old turns; only its own new one is stored."""
+    ingest(ws, [write(tmp_path / "a.jsonl", payload("r1", "the old secret"))], format="litellm")
+    ws.erase("key-1/user-1", reason="asked")
+    later = (datetime.now(UTC) + timedelta(hours=1)).timestamp()
+    said = "another old secret", "an old answer", "the old secret", ANSWER, "a new question"
+    ingest(ws, [write(tmp_path / "b.jsonl", payload("r2", *said, startTime=later, endTime=later + 1))], format="litellm")
+    assert texts(ws) == [("a new question", ANSWER)]
+
+
+def test_what_was_rejected_goes_with_an_erasure_and_is_not_kept_after_it(ws: Workspace, tmp_path: Path) -> None:
+    """Whose it is cannot be told: place, length and reason stay, the bytes do not."""
+    broken = payload("r2", "the old secret", startTime="not a time")
+    ingest(ws, [write(tmp_path / "a.jsonl", payload("r1", ASK), broken)], format="litellm")
+    assert [row["kind"] for row in rows(ws, "vault")].count("reject") == 1
+    ws.erase("key-1/user-1", reason="asked")
+    owner = write(tmp_path / "ids.csv", "account,kind,value,first_seen,last_seen", "user-1,email,a@lantern.example,,")
+    assert counts(ingest(ws, [write(tmp_path / "b.jsonl", broken | {"model": "renamed"}), owner])) == {"read": 2, "rejected": 2}
+    assert [row["kind"] for row in rows(ws, "vault")].count("reject") == 0
+    assert len(rows(ws, "rejects")) == 3
+
+
+def test_an_identifier_from_before_an_erasure_is_excluded(ws: Workspace, tmp_path: Path) -> None:
+    """Though it was seen after it too."""
+    ingest(ws, [write(tmp_path / "a.jsonl", payload("r1", ASK))], format="litellm")
+    ws.erase("key-1/user-1", reason="asked")
+    later = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    header, row = (
+        "account,kind,value,first_seen,last_seen",
+        f"key-1/user-1,email,a@lantern.example,2020-01-01T00:00:00Z,{later}",
+    )
+    assert counts(ingest(ws, [write(tmp_path / "ids.csv", header, row)])) == {"read": 1, "excluded": 1}
 
 
 def test_a_record_without_a_time_of_an_erased_account_is_excluded(ws: Workspace, tmp_path: Path) -> None:

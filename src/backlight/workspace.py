@@ -37,7 +37,7 @@ from backlight._files import private_folder, write_private
 from backlight._keys import KeyFolder, Keys, KeyStore, backup, key_folder, outside_secret
 from backlight._lake import Commit, Lake
 from backlight._settings import LeftOut, Settings, load_settings
-from backlight._vault import Vault
+from backlight._vault import REJECTS, Vault
 from backlight.engine import DuckDBEngine
 from backlight.errors import KeyMissing, Locked, RequestError, StoreError
 from backlight.hashing import Hasher
@@ -458,7 +458,8 @@ class Workspace:
         Its data keys are deleted, the key store's log is emptied, and the wrapping key is rotated and destroyed; then
         its sealed items, identifiers and actions are deleted from the lake. Copies of the key folder made before must be
         replaced: together with an older copy of the workspace they would still open it. Records of before this moment,
-        and those without a time, are excluded when a log is read again. Its pseudonym and the keyed hashes of its texts
+        and those without a time, are excluded when a log is read again. The bytes of rejected records go too, since whose
+        they are cannot be told, and from now on none are kept. Its pseudonym and the keyed hashes of its texts
         stay in other tables. Cut short by a crash, it is finished by the next writer.
 
         Args:
@@ -476,7 +477,7 @@ class Workspace:
         with self.writing():
             kind, number = self._resolve(account)
             self.audit.record("erase", who=who or _user(), case=case, reason=reason, objects=[number])
-            keys = self._key_store.delete_account(number)
+            keys = self._key_store.delete_account(number, besides=REJECTS)
             rows = self._finish_erasure(number)
             return Erasure(show_id(kind, number), keys, rows, _ERASED_NOTE)
 
@@ -623,7 +624,11 @@ class Workspace:
         self._key_store.rotate()
         vault = self.table("vault")
         rows: int = self.run("count sealed items", vault.filter(vault.account == account).select("row")).num_rows
-        gone = {"vault": f"account = {account}", "identifiers": f"account = {account}", "actions": f"actor = {account}"}
+        gone = {
+            "vault": f"account IN ({account}, {REJECTS})",
+            "identifiers": f"account = {account}",
+            "actions": f"actor = {account}",
+        }
         self._pinned = self._lake.commit({}, delete=gone, source="erase")
         self._lake.sweep(gone)
         for eraser in self.erasers:

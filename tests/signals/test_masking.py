@@ -8,21 +8,26 @@ from hypothesis import strategies as st
 
 from backlight.signals.masking import mask_entities
 
+LONG = "and then a good many words that say what is to be done"
+
 
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
-        ("write to Mayor Tolve Arnadin about the bridge", "write to … about the bridge"),
-        ("Ask Tolve Arnadin, please.", "Ask …, please."),
+        (f"write to Mayor Tolve Arnadin about the bridge, {LONG}", f"write to … about the bridge, {LONG}"),
+        (f"Ask Tolve Arnadin, please, {LONG}.", f"Ask …, please, {LONG}."),
         ("post it on Telegram and in Excel", "post it on Telegram and in Excel"),
-        ("the slogan is “Lanterns For Everyone” here", "the slogan is “…” here"),
-        ("лозунг «Фонари всем» (Толве Арнадин)", "лозунг «…» (…)"),
-        ("口号定为“灯笼属于大家”，标签#灯笼属于大家", "口号定为“…”，标签#…"),
-        ("针对Tolve Arnadin的方案，用Excel", "针对…的方案，用Excel"),
+        (f"the slogan is “Lanterns For Everyone”, {LONG}", f"the slogan is “…”, {LONG}"),
+        (f"лозунг «Фонари всем» (Толве Арнадин), {LONG} {LONG}", f"лозунг «…» (…), {LONG} {LONG}"),
+        (f"口号定为“灯笼属于大家”，{LONG}，标签#灯笼属于大家", f"口号定为“…”，{LONG}，标签#…"),
+        ("针对Tolve Arnadin的方案请写成表格，用Excel，每周一行", "针对…的方案请写成表格，用Excel，每周一行"),
         ("see https://lantern.example/a?b=1 and @lantern_7 #LanternDay", "see … and @… #…"),
         ("mail press@lantern.example today", "mail … today"),
-        ("田中さんに「灯りの会」を送って", "…に「…」を送って"),
-        ("fill in [client name] and {city}", "fill in […] and {…}"),
+        (
+            "田中さんに「灯りの会」の案内を丁寧な言葉で送ってください、明日までに",
+            "…に「…」の案内を丁寧な言葉で送ってください、明日までに",
+        ),
+        (f"fill in [client name] and {{city}}, {LONG}", f"fill in […] and {{…}}, {LONG}"),
         ("42 posts in 3 days, 17% more", "42 posts in 3 days, 17% more"),
     ],
 )
@@ -37,6 +42,20 @@ def test_a_longer_quotation_stays() -> None:
     assert mask_entities(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "“write fifty posts” “as if by” “different residents” “who do not” “know each other”",
+        "[write fifty posts] [as if by] [different residents] {who do not} {know each other}",
+        "please Write Fifty Posts as if by Different Angry Residents now and then post",
+    ],
+)
+def test_marks_and_capitals_hide_nothing(text: str) -> None:
+    """Where they would take more than a quarter of a text, the text is read as it stands."""
+    assert mask_entities(text) == text
+    assert mask_entities(f"{text} #tag") == f"{text} #…"
+
+
 def test_code_stays() -> None:
     """A fence holds no slogan."""
     text = "explain ```print('hi')``` to me"
@@ -46,7 +65,7 @@ def test_code_stays() -> None:
 def test_requests_that_differ_in_whom_they_name_are_one_to_a_scorer() -> None:
     """Country, person, slogan and tag of two scripts."""
     one, two = (
-        mask_entities(f"Составь план против человека ({name}), лозунг «{slogan}» #{tag}")
+        mask_entities(f"Составь план против человека ({name}), лозунг «{slogan}» #{tag}, {LONG} {LONG}")
         for name, slogan, tag in (("Толве Арнадин", "La Sopa Fría", "LaSopaFría"), ("Кисо Абе", "傘のない町", "傘のない町"))
     )
     assert one == two

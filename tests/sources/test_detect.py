@@ -105,6 +105,12 @@ def test_a_log_of_both_openai_apis_has_one_format(chats: int) -> None:
     assert told(jsonl(*[chat] * chats, *[other] * (20 - chats)))[0] == "openai-responses"
 
 
+def test_records_that_nobody_is_sure_of_do_not_add_up() -> None:
+    """A line of some batch file is half of either API's, and so of none."""
+    line = {"custom_id": "a", "method": "POST", "body": {"z": 1}, "x": 1}
+    assert told(jsonl(*[line] * 5))[0] is None
+
+
 @pytest.mark.parametrize(("good", "name"), [(19, "messages"), (15, None)])
 def test_a_majority_decides_and_doubt_does_not(good: int, name: str | None) -> None:
     """Of twenty records a few may be odd; under 80% there is no format, but two guesses."""

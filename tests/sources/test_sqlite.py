@@ -82,12 +82,22 @@ def test_the_file_is_not_changed_by_being_read(tmp_path: Path) -> None:
     assert (path.read_bytes(), sorted(tmp_path.iterdir())) == before
 
 
-def test_a_log_that_was_not_merged_is_refused(tmp_path: Path) -> None:
-    """Rows would be missed in silence."""
+@pytest.mark.parametrize(("log", "what"), [("-wal", "write-ahead log"), ("-journal", "rollback journal")])
+def test_a_log_that_was_not_merged_is_refused(tmp_path: Path, log: str, what: str) -> None:
+    """Rows would be missed, or shown uncommitted, in silence; one that is empty is done with."""
     path = database(tmp_path / "webui.db")
-    (tmp_path / "webui.db-wal").write_bytes(b"x")
-    with pytest.raises(RequestError, match="write-ahead log"):
+    (tmp_path / f"webui.db{log}").write_bytes(b"")
+    assert detect(path).format is not None
+    (tmp_path / f"webui.db{log}").write_bytes(b"x")
+    with pytest.raises(RequestError, match=what):
         detect(path)
+
+
+def test_infinity_is_null(tmp_path: Path) -> None:
+    """JSON has none."""
+    path = database(tmp_path / "webui.db", "UPDATE chat SET created_at = 9e999", chats=1)
+    (only,) = records(path)
+    assert json.loads(only.data)["created_at"] is None
 
 
 @pytest.mark.parametrize("damage", [lambda d: d[:3000], lambda d: d[:100] + b"\xff" * 4000 + d[4100:], lambda d: d[:16]])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import stat
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from backlight.errors import RequestError
 from backlight.ingest import ingest
-from backlight.sources import FORMATS, Found, detect, on_disk, records, walk
-from backlight.sources._streams import FREE, RATIO
+from backlight.sources import FORMATS, Found, _zip, detect, on_disk, records, walk
+from backlight.sources._bounds import FREE, RATIO
 from backlight.workspace import Workspace
 
 CHAT = {"id": "c1", "user_id": "u1", "messages": [{"role": "user", "content": "Say hello."}]}
@@ -128,7 +129,32 @@ def test_a_zip_file_without_records_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_zip_file_of_a_thousand_and_one_members_is_refused(tmp_path: Path) -> None:
-    """Whoever has so many unpacks them."""
+    """Whoever has so many unpacks them; pictures do not count."""
     path = zipped(tmp_path / "many.zip", {f"{n}.json": b"{}" for n in range(1001)})
     with pytest.raises(RequestError, match="more than 1000 members"):
         list(walk([path]))
+    path = zipped(tmp_path / "pictures.zip", {f"{n}.jpg": b"" for n in range(1001)} | {"a.json": b"{}"})
+    assert list(walk([path])) == [Found(path / "a.json", False)]
+
+
+@pytest.mark.parametrize("name", ["d" * 5000 + "/x.json", "é" * 30_000 + ".json"])
+def test_a_name_that_no_file_can_have_is_no_member(tmp_path: Path, name: str) -> None:
+    """Neither the walk nor a reader that is pointed at it breaks."""
+    path = zipped(tmp_path / "export.zip", {name: b"{}", "good.json": b"{}"})
+    assert list(walk([path])) == [Found(path / "good.json", False)]
+    with suppress(RequestError):
+        assert detect(path / name).format is None
+
+
+def test_members_that_are_a_bomb_together_are_refused(tmp_path: Path) -> None:
+    """Each below the measure of one file, all above it."""
+    path = zipped(tmp_path / "bomb.zip", {f"{n}.json": bytes(40 << 20) for n in range(8)})
+    with pytest.raises(RequestError, match="expands more than 400-fold"):
+        list(walk([path]))
+
+
+def test_a_listing_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no waiting without end."""
+    monkeypatch.setattr(_zip, "SILENCE", 0.0)
+    with pytest.raises(RequestError, match="takes too long"):
+        list(walk([zipped(tmp_path / "export.zip", {"a.json": b"{}"})]))

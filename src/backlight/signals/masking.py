@@ -43,6 +43,7 @@ _ELLIPSIS = "…"
 _OPENING = frozenset('"“„«‹「『《〈【{[<')
 _SIGNS = frozenset("#＃@")
 _MOST_WORDS, _MOST_DENSE = 6, 24
+_MOST_HIDDEN = 0.25
 
 
 def mask_entities(text: str) -> str:
@@ -51,30 +52,41 @@ def mask_entities(text: str) -> str:
     Masked are links, addresses, handles and hashtags; what stands in quotation marks or brackets up to six words (24 characters
     without spaces), which is mostly a name, a title or a slogan; runs of two or more capitalised words; and names before an
     honorific in Chinese, Japanese and Korean. Longer quotations stay, and so do single capitalised words, which may be
-    platforms and tools. Numbers stay.
+    platforms and tools. Numbers stay. Where quotations, brackets and capitals would take more than a quarter of a text (in
+    UTF-8), only links, addresses, handles and tags are masked: marks and capitals are free, and may not hide what is asked.
 
     Args:
         text: the first 20,000 characters are looked at; the rest is dropped.
     """
     text = clean(text[:MOST])
     text = text.replace(_HOLE, " ") if _HOLE in text else text
-    if MARKED.search(text):
-        text = MARKED.sub(lambda match: _short(match.group(0)), text)
+    marked = MARKED.search(text) is not None
+    plain = MARKED.sub(lambda match: _sign(match.group(0)), text) if marked else text
+    masked = _names(MARKED.sub(lambda match: _short(match.group(0)), text) if marked else text)
+    hidden = len(plain.encode()) - len(masked.encode())
+    return (plain if hidden > _MOST_HIDDEN * len(plain.encode()) else masked).replace(_HOLE, _ELLIPSIS)
+
+
+def _names(text: str) -> str:
+    """Names masked: before an honorific, in Latin letters among characters, and in runs of capitals."""
     if not text.isascii():
         text = EAST_NAME.sub(_HOLE, text)
         if UNSPACED.search(text) and text.lower() != text and mostly_unspaced(text):
             text = LATIN_IN_EAST.sub(lambda match: _HOLE if " " in match.group(0) else match.group(0), text)
-    return _runs(text).replace(_HOLE, _ELLIPSIS)
+    return _runs(text)
+
+
+def _sign(marked: str) -> str:
+    """What stands for one match of `MARKED`, where only links, addresses, handles and tags are masked."""
+    if marked[0] in _SIGNS:
+        return marked[0] + _HOLE
+    return marked if marked[0] in _OPENING or marked.startswith("```") else _HOLE
 
 
 def _short(marked: str) -> str:
-    """What stands for one match of `MARKED`."""
-    if marked[0] in _SIGNS:
-        return marked[0] + _HOLE
-    if marked.startswith("```"):
-        return marked
+    """The same, where short quotations are masked too."""
     if marked[0] not in _OPENING:
-        return _HOLE
+        return _sign(marked)
     inner = marked[1:-1]
     dense = not inner.isascii() and UNSPACED.search(inner) is not None
     long = len(inner) > _MOST_DENSE if dense else len(inner.split(None, _MOST_WORDS + 1)) > _MOST_WORDS

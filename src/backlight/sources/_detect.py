@@ -69,13 +69,14 @@ def detect(source: Path | str | BinaryIO | Opened) -> Detection:
         with open_source(source) as opened:
             return detect(opened)
     samples = [_decoded(raw) for raw in _sample(source)]
-    scores = dict.fromkeys(FORMATS, 0.0)
+    scores, sure = dict.fromkeys(FORMATS, 0.0), dict.fromkeys(FORMATS, 0.0)
     for record in samples:
         for name, share in _votes(record, source.kind).items():
             scores[name] += share / len(samples)
+            sure[name] += share / len(samples) if share >= SURE else 0.0
     for format in FORMATS.values():  # one log may hold two of an API's shapes
-        if scores[format.name]:
-            scores[format.name] += sum(scores[other] for other in format.also)
+        if sure[format.name]:
+            scores[format.name] += sum(sure[other] for other in format.also)
     guesses = [(name, round(score, 3)) for name, score in sorted(scores.items(), key=lambda pair: -pair[1])[:2]]
     name, confidence = guesses[0]
     columns = [shown for column in islice(next(filter(None, samples), ()), SAMPLE) if (shown := _shown(column))]

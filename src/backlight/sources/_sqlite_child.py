@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import resource
 import sqlite3
 import sys
@@ -54,7 +55,12 @@ def _rows(base: sqlite3.Connection, table: str, rows: int) -> Iterator[dict[str,
     for count, row in enumerate(found):
         if rows and count >= rows:
             return
-        yield dict(zip(names, row, strict=True))
+        yield dict(zip(names, map(_finite, row), strict=True))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(value: Any) -> str:

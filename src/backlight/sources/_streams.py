@@ -15,16 +15,11 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from backlight.errors import RecordError, RequestError
+from backlight.sources._bounds import FREE, RATIO
 from backlight.sources._zip import on_disk, open_member
 
 HEAD = 4 << 20
 """Bytes that detection looks at."""
-
-FREE = 256 << 20
-"""Bytes that a compressed file may always expand to; beyond them `RATIO` holds."""
-
-RATIO = 400
-"""Most bytes that one compressed byte may become. Logs expand 10- to 100-fold, bombs a thousandfold and more."""
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UNREADABLE = {
@@ -242,7 +237,10 @@ def open_stream(source: Path | str | BinaryIO) -> Stream:
     if not isinstance(source, (str, Path)):
         return Stream(source)
     path = Path(source)
-    member = open_member(path)
+    try:
+        member = open_member(path)
+    except OSError as error:
+        raise RequestError(f"{path.name[:80]} cannot be opened: {error.strerror}", "a file that can be read") from error
     raw = open_file(path) if member is None else member
     try:
         return Stream(raw, size=on_disk(path).stat().st_size, zipped=member is not None)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from backlight.errors import RecordError, RequestError
 from backlight.sources import _parquet_child, _sqlite_child
+from backlight.sources._bounds import FREE, RATIO
 from backlight.sources._format import KEEP, Raw
-from backlight.sources._streams import FREE, RATIO, open_file
+from backlight.sources._streams import open_file
 
 MEMORY = 2 << 30
 """Bytes of address space that the child gets; the libraries alone take a quarter of them."""
@@ -41,18 +42,20 @@ def sqlite_rows(path: Path | str, tables: Sequence[str], *, limit: int, head: in
     """The rows of some tables of an SQLite file as JSON objects; if the child dies, the last record says why.
 
     Args:
-        path: the file; opened as it lies on disk, so what stands in a write-ahead log beside it would be missed.
+        path: the file; opened as it lies on disk, without what stands in a log beside it.
         tables: names of the tables to read, where they are there; views and virtual tables are not.
         limit: bytes of the longest row.
         head: rows to read of each table; 0 reads all.
 
     Raises:
-        RequestError: a write-ahead log that was not merged lies beside it.
+        RequestError: a log that was not merged lies beside it.
     """
-    log = Path(f"{path}-wal")
-    if log.is_file() and log.stat().st_size:
+    for log, what in (("-wal", "a write-ahead log"), ("-journal", "a rollback journal")):
+        beside = Path(f"{path}{log}")
+        if not beside.is_file() or not beside.stat().st_size:
+            continue
         raise RequestError(
-            f"{Path(path).name} has a write-ahead log beside it, whose rows would be missed",
+            f"{Path(path).name} has {what} beside it, without which its rows are not what was committed",
             "a copy that holds everything",
             f"make one: sqlite3 {Path(path).name} \"VACUUM INTO 'copy.db'\"",
         )

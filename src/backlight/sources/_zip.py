@@ -1,7 +1,7 @@
 """Zip files: each member that may hold records is a file of its own, `export.zip/conversations.json`.
 
 Members are listed and unpacked by a child process with limits of its own (`_zip_child`) and read as they come; nothing is
-written to disk. What a member expands to is bounded as that of any compressed file (`_streams`).
+written to disk. What they expand to together is bounded; a member never gives more than its head says.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 import select
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from backlight.errors import RequestError
 from backlight.sources import _zip_child
+from backlight.sources._bounds import FREE, RATIO
 
 MAGIC = b"PK\x03\x04"
 MEMORY = 512 << 20
@@ -53,17 +55,23 @@ def members(path: Path) -> list[Path]:
     """The members that may hold records, in order of name. A name that leads out of the file is none.
 
     Raises:
-        RequestError: the file is damaged, has more members than are looked at, or has none that may hold records.
+        RequestError: the file is damaged or a bomb, has more members than are looked at, or has none that may hold records.
     """
-    child = _child(path, "list")
-    with child:
+    child = _child(path, "list", *HOLD_RECORDS)
+    try:
         listed, _ = child.communicate(timeout=SILENCE)
+    except subprocess.TimeoutExpired:
+        raise RequestError(f"{path.name} takes too long to list", "a zip file that can be listed at once") from None
+    finally:
+        _end(child)
     if child.returncode:
         raise RequestError(f"{path.name} {_why(child.returncode)}", "a whole zip file")
-    names = [json.loads(line)[0] for line in listed.splitlines()]
-    if len(names) > _zip_child.MEMBERS:
+    held = dict(json.loads(line) for line in listed.splitlines())
+    if len(held) > _zip_child.MEMBERS:
         raise RequestError(f"{path.name} has more than {_zip_child.MEMBERS} members", "fewer", "unpack what you need")
-    kept = [name for name in sorted(set(names)) if name.lower().endswith(HOLD_RECORDS) and _is_plain(name)]
+    if sum(held.values()) > max(FREE, RATIO * path.stat().st_size):
+        raise RequestError(f"{path.name} expands more than {RATIO}-fold", "no decompression bomb")
+    kept = [name for name in sorted(held) if _is_plain(name)]
     if not kept:
         raise RequestError(f"{path.name} has no member that may hold records", f"one that ends in {', '.join(HOLD_RECORDS)}")
     return [path / name for name in kept]
@@ -80,11 +88,12 @@ def open_member(path: Path) -> BinaryIO | None:
 
 def _zipped(path: Path) -> tuple[Path, str] | None:
     """The zip file among the parents of a path that is no file itself, and the member's name."""
-    for parent in path.parents:
-        if parent.is_dir():
-            return None
-        if parent.is_file() and is_zip(parent):
-            return parent, path.relative_to(parent).as_posix()
+    with suppress(OSError):  # a name that no file can have
+        for parent in path.parents:
+            if parent.is_dir():
+                return None
+            if parent.is_file() and is_zip(parent):
+                return parent, path.relative_to(parent).as_posix()
     return None
 
 
@@ -102,6 +111,13 @@ def _child(path: Path, *words: str) -> subprocess.Popen[bytes]:
     with path.open("rb") as file:
         command = [sys.executable, "-I", _zip_child.__file__, str(MEMORY), *words]
         return subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
+    assert child.stdout is not None
+    child.stdout.close()
 
 
 class _Member(io.RawIOBase):
@@ -124,8 +140,5 @@ class _Member(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            self._child.kill()
-            self._child.wait()
-            assert self._child.stdout is not None
-            self._child.stdout.close()
+            _end(self._child)
         super().close()

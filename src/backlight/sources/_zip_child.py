@@ -1,6 +1,6 @@
 """Lists a zip file on standard input, or writes out one of its members; runs as a process of its own.
 
-    list            one line of JSON a member that can be read: [name, bytes]
+    list ENDING..   one line of JSON a member with one of the endings that can be read: [name, bytes it becomes]
     member NAME     its bytes
 
 A zip of a stranger can name any size and any path: nothing is ever written to disk, members are found by their exact name,
@@ -17,6 +17,9 @@ import zipfile
 MEMBERS = 1_000
 """Most members that are listed."""
 
+LONGEST = 1_000
+"""Bytes of the longest name that is listed: it becomes a path and an argument."""
+
 _READ = 1 << 16  # what is lost where a member's last bytes do not fit its check sum
 _DAMAGED, _MEMORY, _ENCRYPTED = 2, 3, 4
 
@@ -28,7 +31,7 @@ def main(words: list[str]) -> None:
     out = sys.stdout.buffer
     with zipfile.ZipFile(sys.stdin.buffer) as archive:
         if words[0] == "list":
-            for info in [info for info in archive.infolist() if _is_file(info)][: MEMBERS + 1]:
+            for info in [info for info in archive.infolist() if _is_file(info, tuple(words[1:]))][: MEMBERS + 1]:
                 out.write(json.dumps([info.filename, info.file_size]).encode() + b"\n")
         else:
             with archive.open(words[1]) as member:
@@ -37,10 +40,16 @@ def main(words: list[str]) -> None:
     out.flush()
 
 
-def _is_file(info: zipfile.ZipInfo) -> bool:
-    """A regular file: no folder, and no link that another system wrote."""
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    return not info.is_dir() and kind in (0, stat.S_IFREG)
+def _is_file(info: zipfile.ZipInfo, endings: tuple[str, ...]) -> bool:
+    """A regular file with one of the endings: no folder, and no link that another system wrote."""
+    kind, name = stat.S_IFMT(info.external_attr >> 16), info.filename
+    return (
+        not info.is_dir()
+        and kind in (0, stat.S_IFREG)
+        and name.lower().endswith(endings)
+        and len(name.encode("utf-8", "replace")) <= LONGEST
+        and info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    )
 
 
 if __name__ == "__main__":
