@@ -330,9 +330,17 @@ def test_a_matter_that_tells_is_own_concern_of_a_single_account() -> None:
     said = [entry["statement"] for entry in one.body["evidence"]]
     assert (
         "Of 2 distinct things that the account said of what its hard items name, 1 tell of an operator: 2.0 bits; the model "
-        "refused such a request too"
+        "refused such a request too, which counts 2 bits more"
     ) in said
     assert any("gives it no own concern; only what it says of this matter does" in line for line in one.body["against"])
+
+
+@pytest.mark.parametrize("again", [0, 9])
+def test_a_refusal_of_the_matter_counts_whatever_else_was_answered(again: int) -> None:
+    """The same request was answered once too; which of both has the smaller id says nothing."""
+    answered = replace(turn(again, 1, 0), text=1, scores=REFUSED.scores, voice=REFUSED.voice)
+    (one,) = propose(planner(REFUSED, POLISH, answered, own=False, bits=2.0)).candidates
+    assert any("the model refused such a request too" in entry["statement"] for entry in one.body["evidence"])
 
 
 def test_a_matter_that_one_role_explains_is_no_own_concern() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backlight import tables
 from backlight.links.turns import PAPERS, Turn
+from backlight.signals.concern import REFUSED
 
 if TYPE_CHECKING:
     from backlight.candidates import Facts, Find
@@ -212,7 +213,7 @@ def _matter_evidence(find: Find) -> Iterator[dict[str, Any]]:
             f"Of {find.work.said} distinct things that the account said of what its hard items name, {len(find.work.bits)} "
             f"tell of an operator: {find.work.acts:.1f} bits"
         )
-        refused = "; the model refused such a request too" * any(turn.refused for turn in find.work.turns)
+        refused = f"; the model refused such a request too, which counts {REFUSED:.0f} bits more" * find.work.refused
         yield _evidence("what", "behaviours", 0.0, words + refused, [turn.id for turn in find.work.turns[:_ROWS]])
 
 

@@ -309,15 +309,14 @@ class KeyStore:
                 found |= fresh
             return found
 
-    def delete_account(self, account: int, *, besides: int | None = None, at: datetime | None = None) -> int:
+    def delete_account(self, account: int, *, besides: int | None = None) -> int:
         """Delete all data keys of an account, its identity's too, and note the erasure as begun; returns how many.
 
         Args:
             account: its number.
             besides: another number whose keys go with it, uncounted.
-            at: when it was asked for; now if left out.
         """
-        since = (at or datetime.now(UTC)) - _EPOCH
+        since = datetime.now(UTC) - _EPOCH
         with self._transaction():
             self._cache.clear()
             self._sql.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (account,))

@@ -3,7 +3,7 @@
 A sealed item is one format byte, a random 12-byte nonce and the ciphertext with its tag. Format byte, row, account and
 month are its associated data, so an item that is moved to another row does not open. The data key is that of the
 account and the month (`_keys.KeyStore`); 0 seals what has no account, `REJECTS` the bytes of rejects. Format 1 compresses
-without a dictionary, format 2 with the one that ships: prompts become about a seventh smaller, answers a twentieth.
+without a dictionary, format 2 with the one that ships: prompts become about a seventh smaller.
 
 The dictionary holds pieces of our own published examples and of no user's text, since it lies in the open; it is part of
 the format and never changes. `bench/dictionary.py` makes one for a format to come.

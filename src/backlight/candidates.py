@@ -178,6 +178,7 @@ class Work:
         acts: bits that all of it says for an operator, each thing once.
         works: bits that it says for the innocent role that explains most of it.
         p: chance of so many among ordinary texts (binomial).
+        refused: whether one that tells was refused; looked at for the matter of a single account only.
     """
 
     said: int = 0
@@ -187,6 +188,7 @@ class Work:
     acts: float = 0.0
     works: float = 0.0
     p: float = 1.0
+    refused: bool = False
 
     @property
     def net(self) -> float:
@@ -622,6 +624,7 @@ def _of_matter(turns: Iterable[Turn], facts: Facts) -> tuple[Work, float]:
     matter = _heard({turn.id: turn for turn in about}, facts)
     said = {turn.text: facts.telling.get(turn.text) for turn in about if turn.refused and turn.text is not None}
     refused = any(one is not None and one.bits > 0 and one.key in matter.bits for one in said.values())
+    matter = replace(matter, refused=refused)
     bits = matter.acts + (REFUSED if refused else 0.0)
     return matter, bits if matter.bits and bits > matter.works else 0.0
 

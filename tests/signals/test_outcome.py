@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backlight.signals.outcome import outcome_of
+from backlight.signals.outcome import outcome_of, settled_outcome
 
 REFUSALS = [
     ("en", "I'm afraid that's not something I can do for you."),
@@ -227,3 +227,18 @@ def test_time_is_bounded(unit: str) -> None:
     start = time.process_time()
     outcome_of(unit * 1_000_000)
     assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize(
+    ("logged", "said", "outcome"),
+    [
+        ("refused", "complied", "refused"),
+        ("partly", "refused", "partly"),
+        ("complied", "refused", "refused"),
+        ("unknown", None, "unknown"),
+        (None, None, "unknown"),
+    ],
+)
+def test_a_logged_refusal_stands_and_else_the_answer_says(logged: str | None, said: str | None, outcome: str) -> None:
+    """A provider that logs success has not read the answer."""
+    assert settled_outcome(logged, said) == outcome

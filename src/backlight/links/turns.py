@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from backlight.signals.outcome import REFUSALS
+from backlight.signals.outcome import REFUSALS, settled_outcome
 from backlight.signals.scorer import ROLE
 
 PAPERS = ("BL-13", "BL-14", "BL-15")
@@ -142,7 +142,7 @@ def read_turns(
                 row["account"],
                 row["time"],
                 row["prompt"],
-                _outcome(row["outcome"], said),
+                settled_outcome(row["outcome"], said),
                 language,
                 text.get("skeleton"),
                 text.get("exact"),
@@ -153,13 +153,6 @@ def read_turns(
             )
         )
     return sorted(found, key=lambda turn: (turn.account, turn.time.timestamp() if turn.time else 0.0, turn.id))
-
-
-def _outcome(logged: str | None, said: str | None) -> str:
-    """Provider's fields first, the answer's text second."""
-    if logged in ("refused", "blocked", "partly"):
-        return logged
-    return said or logged or "unknown"
 
 
 def _scored(signals: pa.Table) -> tuple[dict[int, dict[str, float]], dict[int, float], dict[int, float]]:

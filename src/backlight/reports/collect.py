@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from backlight import tables
 from backlight.reports.model import CandidateView, Edge, Mark, Node, PublicObject, Report, Turn
+from backlight.signals.outcome import REFUSALS, settled_outcome
 
 if TYPE_CHECKING:
     from backlight.workspace import Workspace
@@ -39,7 +40,9 @@ def _view(ws: Workspace, candidate: Mapping[str, Any]) -> CandidateView:
     service = [node.actor for node in nodes if node.role != "platform"]
     platform = [node.actor for node in nodes if node.role == "platform"]
     posts = _where(ws, "posts", "author", platform, "author", "time", "domains", "hashtags")
-    turns = _where(ws, "interactions", "account", service, "id", "account", "time", "prompt", "outcome")
+    turns = _with_outcome(
+        ws, _where(ws, "interactions", "account", service, "id", "account", "time", "prompt", "output", "outcome")
+    )
     telling = {tables.parse_id(shown)[1] for shown in candidate["turns_to_read"]}
     return CandidateView(
         candidate,
@@ -70,6 +73,13 @@ def _where(ws: Workspace, name: str, column: str, values: Sequence[int], *column
     return rows
 
 
+def _with_outcome(ws: Workspace, turns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The turns with the outcome that the investigation saw: the provider's fields or, where they say nothing, the answer's."""
+    outputs = sorted({row["output"] for row in turns if row["output"] is not None})
+    said = {row["text"]: row["outcome"] for row in _where(ws, "texts", "text", outputs, "text", "outcome") if row["outcome"]}
+    return [row | {"outcome": settled_outcome(row["outcome"], said.get(row["output"]))} for row in turns]
+
+
 def _ties(ws: Workspace, actors: Sequence[int]) -> list[Edge]:
     """The strongest tie of each family between each pair."""
     if len(actors) < 2:
@@ -92,7 +102,7 @@ def _reach(ws: Workspace, actors: Sequence[int], platform: Sequence[int]) -> lis
 
 def _marks(turns: Sequence[Mapping[str, Any]], telling: set[int], posts: Sequence[Mapping[str, Any]]) -> tuple[Mark, ...]:
     def kind(row: Mapping[str, Any]) -> str:
-        if row["outcome"] in ("refused", "blocked"):
+        if row["outcome"] in REFUSALS:
             return "refused"
         return "telling" if row["id"] in telling else "turn"
 
@@ -127,7 +137,7 @@ def _turns(
                 text.get("language") or "und",
                 text.get("instruction_words") or 0,
                 text.get("document_words") or 0,
-                turn["outcome"] or "unknown",
+                turn["outcome"],
                 names,
             )
         )

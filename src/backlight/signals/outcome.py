@@ -22,6 +22,17 @@ Outcome = Literal["complied", "refused", "partly", "unknown"]
 REFUSALS = ("refused", "blocked")
 """Outcomes of a request that was not answered for what it asks: by the model, or by a filter before or behind it."""
 
+
+def settled_outcome(logged: str | None, said: str | None) -> str:
+    """The outcome of a turn: what the provider's fields say of a refusal first, what the answer says second.
+
+    Args:
+        logged: as the log has it.
+        said: `Outcome` of the answer's text, where there is one.
+    """
+    return logged if logged in (*REFUSALS, "partly") else said or logged or "unknown"
+
+
 _LOOKED_AT = 6_000
 _OPENING = 420
 _OPENING_SENTENCES = 4

@@ -30,6 +30,23 @@ def body_of(value: Any) -> Any:
     return value
 
 
+def request_in(record: _Dict) -> _Dict:
+    """The request's body, wherever it stands; empty where there is none."""
+    request = body_of(record.get("request"))
+    body = body_of(request.get("body")) if isinstance(request, dict) else None
+    for found in (body, request, body_of(record.get("body"))):
+        if isinstance(found, dict) and found:
+            return found
+    return record if "messages" in record or "input" in record else {}
+
+
+def response_in(record: _Dict) -> _Dict | str | None:
+    """The response's body, wherever it stands: an object, a bare text, or None."""
+    response = body_of(record.get("response"))
+    body = body_of(response.get("body")) if isinstance(response, dict) else None
+    return next((found for found in (body, response) if isinstance(found, (dict, str)) and found), None)
+
+
 def headers_of(record: _Dict) -> _Dict:
     """Headers of the request, by lower-case name."""
     request = record.get("request")

@@ -84,6 +84,33 @@ def text_in(value: Any, field: str = "text") -> str:
     raise RecordError(f"{field} is no text", "a text")
 
 
+def nested(record: dict[str, Any], expected: str, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+    """A row with dotted column names as the object it was flattened from, at most eight levels deep.
+
+    Args:
+        record: the row; one without dots is given back.
+        expected: what its columns should be, for a person.
+        read: what becomes of each value.
+
+    Raises:
+        RecordError: two columns contradict each other.
+    """
+    if not any("." in name for name in record):
+        return record
+    made: dict[str, Any] = {}
+    for name, value in record.items():
+        if value in (None, ""):
+            continue
+        *path, last = name.split(".")[:8]
+        inner = made
+        for step in path:
+            inner = inner.setdefault(step, {})
+            if not isinstance(inner, dict):
+                raise RecordError("two columns contradict each other", expected)
+        inner.setdefault(last, read(value))
+    return made
+
+
 def guarded(
     where: str, entry: Any, read: Callable[[dict[str, Any]], Iterable[Item | Flaw]], expected: str = "a post"
 ) -> Iterator[Item | Flaw]:

@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 
 from backlight.errors import RecordError
-from backlight.sources._chat import Answer, answer_of, count, ident, messages_of
+from backlight.sources._chat import Answer, answer_of, count, ident, loaded, messages_of
 from backlight.sources._format import Context, Rule, source
 from backlight.sources._items import Exchange, Item, Message, Outcome
-from backlight.sources._json import check_size
 from backlight.sources._times import time_of
 
 REDACTED = "redacted-by-litellm"
@@ -157,9 +156,9 @@ def litellm(record: _Payload, context: Context) -> Iterable[Item]:
     if record.messages is msgspec.UNSET and record.call_type is None:
         raise RecordError("neither call_type nor messages", "a StandardLoggingPayload")
     meta = _object(record.metadata, "metadata")
-    answer = answer_of(_loaded(record.response))
+    answer = answer_of(loaded(record.response))
     output = None if answer.text == REDACTED else answer.text
-    messages = [] if record.messages is msgspec.UNSET else messages_of(_loaded(record.messages))
+    messages = [] if record.messages is msgspec.UNSET else messages_of(loaded(record.messages))
     user = ident(meta.get("user_api_key_user_id"), "user_api_key_user_id")
     org, team = meta.get("user_api_key_org_id"), meta.get("user_api_key_team_id")
     yield Exchange(
@@ -206,7 +205,7 @@ def _user_agent(meta: dict[str, Any], tags: Any) -> str | None:
         headers = meta.get(place)
         if not given and isinstance(headers, dict):
             given = headers.get("user-agent") or headers.get("User-Agent") or headers.get("user_agent")
-    tags = _loaded(tags)
+    tags = loaded(tags)
     return ident(given, "user_agent") or (
         _agent([tag for tag in tags if isinstance(tag, str)]) if isinstance(tags, list) else None
     )
@@ -221,20 +220,8 @@ def _agent(tags: list[str]) -> str | None:
     return found or None
 
 
-def _loaded(value: Any) -> Any:
-    """JSON inside a JSON string, as some callbacks store it; any other text stays."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            data = value.encode()
-            check_size(data)
-            return msgspec.json.decode(data)
-        except (ValueError, RecursionError):
-            return value
-    return value
-
-
 def _object(value: Any, field: str) -> dict[str, Any]:
-    value = _loaded(value)
+    value = loaded(value)
     if value is None or value == "":
         return {}
     if isinstance(value, dict):

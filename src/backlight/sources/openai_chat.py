@@ -16,7 +16,15 @@ from backlight.sources._chat import answer_of, count, ident, messages_of, text_o
 from backlight.sources._format import Context, Flaw, Rule, source
 from backlight.sources._items import Exchange, Item, Message
 from backlight.sources._json import dict_of, first_of
-from backlight.sources._logged import TIMES, address_in, body_of, conversation_in, headers_of, organisation_in
+from backlight.sources._logged import (
+    TIMES,
+    address_in,
+    conversation_in,
+    headers_of,
+    organisation_in,
+    request_in,
+    response_in,
+)
 from backlight.sources._times import time_of
 
 _COMPLETIONS = ("chat.completion", "text_completion", "response")
@@ -74,7 +82,7 @@ def openai_chat(record: _Dict, context: Context) -> Iterable[Item | Flaw]:
 
 
 def _exchange(record: _Dict) -> Exchange:
-    request, response = _request(record), _response(record)
+    request, response = request_in(record), _response(record)
     if not request and not response:
         raise RecordError("neither a request nor an answer", "an object with request and response")
     meta = (
@@ -104,24 +112,10 @@ def _exchange(record: _Dict) -> Exchange:
     )
 
 
-def _request(record: _Dict) -> _Dict:
-    """The request's body, wherever it stands."""
-    request = body_of(record.get("request"))
-    body = body_of(request.get("body")) if isinstance(request, dict) else None
-    for found in (body, request, body_of(record.get("body"))):
-        if isinstance(found, dict) and found:
-            return found
-    return record if "messages" in record or "input" in record else {}
-
-
 def _response(record: _Dict) -> _Dict:
-    response = body_of(record.get("response"))
-    body = body_of(response.get("body")) if isinstance(response, dict) else None
-    for found in (body, response):
-        if isinstance(found, dict) and found:
-            return found
-        if isinstance(found, str) and found:
-            return {"choices": [{"text": found}]}
+    found = response_in(record)
+    if found is not None:
+        return {"choices": [{"text": found}]} if isinstance(found, str) else found
     return record if record.get("object") in _COMPLETIONS else {}
 
 

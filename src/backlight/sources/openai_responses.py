@@ -34,7 +34,7 @@ from backlight.sources._chat import Answer, message_of, text_of
 from backlight.sources._format import Context, Flaw, Rule, source
 from backlight.sources._items import Exchange, Item, Message
 from backlight.sources._json import dict_of, dicts_of
-from backlight.sources._logged import body_of
+from backlight.sources._logged import body_of, request_in, response_in
 from backlight.sources.openai_chat import lists, openai_chat
 
 _Dict = dict[str, Any]
@@ -57,7 +57,7 @@ _BLOCKED_BY = ("policy", "content_filter", "moderation", "invalid_prompt")  # in
 def _is_one(record: _Dict) -> bool:
     """Whether a record in one of the wrappings is of this API and not of another one with the same wrappings."""
     try:
-        request, response = _request(record), _response(record)
+        request, response = request_in(record), _response(record)
     except RecordError:
         return False
     if _is_chat(request, response):
@@ -141,7 +141,7 @@ def openai_responses(record: _Dict, context: Context) -> Iterable[Item | Flaw]:
 
 
 def _exchange(record: _Dict, context: Context) -> Iterator[Item | Flaw]:
-    request, response = _request(record), _response(record)
+    request, response = request_in(record), _response(record)
     if _is_chat(request, response):
         yield from openai_chat(record, context)
         return
@@ -166,24 +166,10 @@ def _as_chat(record: _Dict, request: _Dict, response: _Dict) -> _Dict:
     return outer | {"request": {"headers": headers, "body": known | {"messages": []}}, "response": answer}
 
 
-def _request(record: _Dict) -> _Dict:
-    """The request's body, wherever it stands."""
-    request = body_of(record.get("request"))
-    body = body_of(request.get("body")) if isinstance(request, dict) else None
-    for found in (body, request, body_of(record.get("body"))):
-        if isinstance(found, dict) and found:
-            return found
-    return record if "messages" in record or "input" in record else {}
-
-
 def _response(record: _Dict) -> _Dict:
-    response = body_of(record.get("response"))
-    body = body_of(response.get("body")) if isinstance(response, dict) else None
-    for found in (body, response):
-        if isinstance(found, dict) and found:
-            return found
-        if isinstance(found, str) and found:
-            return {"output_text": found}
+    found = response_in(record)
+    if found is not None:
+        return {"output_text": found} if isinstance(found, str) else found
     return record if record.get("object") == "response" or "choices" in record else {}
 
 

@@ -18,7 +18,7 @@ from backlight.sources._chat import count, ident
 from backlight.sources._format import Context, Flaw, Rule, source
 from backlight.sources._items import Item, PlatformAccount, Post
 from backlight.sources._json import check_size, dict_of, dicts_of, list_of
-from backlight.sources._posts import guarded, kind_of, language_of, needed, text_in
+from backlight.sources._posts import guarded, kind_of, language_of, needed, nested, text_in
 from backlight.sources._times import time_of
 
 _Dict = dict[str, Any]
@@ -54,7 +54,7 @@ def x_v2(record: _Dict, context: Context) -> Iterable[Item | Flaw]:
     if "data" in record or "meta" in record or "errors" in record or "includes" in record:
         yield from _page(record, as_of)
         return
-    post = _nested(record)
+    post = _unflattened(record)
     if "text" not in post:
         raise RecordError("neither a page nor a post", "data, or id, text and author_id")
     yield _post(post, {})
@@ -135,24 +135,14 @@ def _account(user: _Dict, as_of: Any) -> Iterator[PlatformAccount]:
     )
 
 
-def _nested(record: _Dict) -> _Dict:
-    """A row with dotted column names as the object it was flattened from."""
+def _unflattened(record: _Dict) -> _Dict:
+    """A row of twarc2's CSV as the post it was flattened from."""
     if not any("." in name for name in record):
         return record
-    nested: _Dict = {}
-    for name, value in record.items():
-        if value in (None, ""):
-            continue
-        *path, last = name.split(".")[:8]
-        inner = nested
-        for step in path:
-            inner = inner.setdefault(step, {})
-            if not isinstance(inner, dict):
-                raise RecordError("two columns contradict each other", "the columns of twarc2 csv")
-        inner.setdefault(last, _loaded(value))
-    references = dict_of(nested.get("referenced_tweets"))
-    nested["referenced_tweets"] = [{"type": t, "id": dict_of(references[t]).get("id")} for t in _REFERENCES if t in references]
-    return nested
+    post = nested(record, "the columns of twarc2 csv", _loaded)
+    references = dict_of(post.get("referenced_tweets"))
+    post["referenced_tweets"] = [{"type": t, "id": dict_of(references[t]).get("id")} for t in _REFERENCES if t in references]
+    return post
 
 
 def _loaded(value: Any) -> Any:

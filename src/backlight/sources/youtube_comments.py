@@ -27,12 +27,11 @@ from backlight.sources._format import Context, Flaw, Rule, source
 from backlight.sources._html import plain
 from backlight.sources._items import Item, Post
 from backlight.sources._json import dict_of
-from backlight.sources._posts import guarded, needed, text_in
+from backlight.sources._posts import guarded, needed, nested, text_in
 from backlight.sources._times import time_of
 
 _Dict = dict[str, Any]
 _PAGES = ("youtube#commentThreadListResponse", "youtube#commentListResponse")
-_DEEP = 8
 _THREAD, _ITEM = "snippet.topLevelComment.snippet", "items[].snippet"
 
 
@@ -63,7 +62,7 @@ def youtube_comments(record: _Dict, context: Context) -> Iterable[Item | Flaw]:
     if "COMMENT_ID" in record:
         yield _row(record)
         return
-    record = _nested(record)
+    record = nested(record, "one column a field")
     if "items" not in record:
         yield from _entry(record, "")
         return
@@ -139,21 +138,3 @@ def _row(row: _Dict) -> Post:
         text=text,
         urls=links,
     )
-
-
-def _nested(record: _Dict) -> _Dict:
-    """A row with dotted column names as the object it was flattened from."""
-    if not any("." in name for name in record):
-        return record
-    nested: _Dict = {}
-    for name, value in record.items():
-        if value in (None, ""):
-            continue
-        *path, last = name.split(".")[:_DEEP]
-        inner = nested
-        for step in path:
-            inner = inner.setdefault(step, {})
-            if not isinstance(inner, dict):
-                raise RecordError("two columns contradict each other", "one column a field")
-        inner.setdefault(last, value)
-    return nested
